@@ -1,0 +1,14 @@
+"""The journal: frames, checksums, positions, durability, recovery.
+
+Owns the framing of `.wandb` files (LevelDB log chunks in 32 KiB blocks;
+docs/formats/journal.md has the layout).
+Must not know what a frame means.
+"""
+
+from __future__ import annotations
+
+from holdfast.journal.framing import HEADER
+from holdfast.journal.reader import Frame, Gap, Reader, scan
+from holdfast.journal.writer import Writer
+
+__all__ = ["HEADER", "Frame", "Gap", "Reader", "Writer", "scan"]

@@ -1,0 +1,209 @@
+"""Writing a journal: one write per frame before `append` returns, and no way to break training.
+
+A disk that says no (full, quota, I/O error) is never an exception here. The payload waits in
+memory and is written, in order, when the disk takes it again; a frame that went in half is cut
+off at once, so that the file never holds half a frame in the middle.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+from holdfast.errors import StorageError, UsageError
+from holdfast.journal.framing import HEADER, chunks
+
+__all__ = ["Writer"]
+
+_POLICIES = ("never", "interval", "always")
+#: payload bytes that wait in memory for the disk; beyond it, payloads are dropped and counted
+_MAX_WAITING = 64 * 1024 * 1024
+#: seconds between two tries of a disk that said no, so that training is not slowed by them
+_RETRY_EVERY = 0.5
+
+
+class Writer:
+    """Appends frames to a new `.wandb` file. Safe from several threads.
+
+    Args:
+        path: the file; it must not exist yet.
+        fsync: ``never``, ``interval`` (from a thread of its own) or ``always`` (before `append`
+            returns). It bounds what a power cut takes; a killed process loses nothing in any case.
+        interval: seconds between two fsyncs of the policy ``interval``.
+        on_error: called with the OSError when the disk begins to say no, once each time.
+
+    Raises:
+        StorageError: the file exists, or cannot be created.
+
+    Attributes:
+        position: bytes that stand in the file as whole frames, header included.
+        lost: payloads dropped because the disk said no for too long.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        fsync: str = "interval",
+        interval: float = 1.0,
+        on_error: Callable[[OSError], None] | None = None,
+    ) -> None:
+        if fsync not in _POLICIES:
+            raise UsageError(f"fsync policy {fsync!r} is unknown", f"use one of {_POLICIES}")
+        self.path = Path(path)
+        self.lost = 0
+        self._lock = threading.Lock()
+        self._on_error = on_error
+        self._always = fsync == "always"
+        self._waiting: deque[bytes] = deque()
+        self._waiting_bytes = 0
+        self._failing = False
+        self._next_try = 0.0
+        self._dirty = False
+        flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_APPEND | getattr(os, "O_BINARY", 0)
+        try:
+            self._fd = os.open(self.path, flags | getattr(os, "O_CLOEXEC", 0), 0o666)
+        except OSError as error:
+            raise StorageError(
+                f"cannot create the journal {self.path}: {error.strerror}",
+                "choose another folder with dir= or WANDB_DIR",
+            ) from error
+        self.position = 0
+        self._put(HEADER)
+        self._stop = threading.Event()
+        self._syncer: threading.Thread | None = None
+        if fsync == "interval":
+            self._syncer = threading.Thread(
+                target=self._sync_every, args=(interval,), name="holdfast-fsync", daemon=True
+            )
+            self._syncer.start()
+
+    @property
+    def pending(self) -> int:
+        """Payloads that wait in memory for the disk to take them."""
+        return len(self._waiting)
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` or `abandon` was called."""
+        return self._fd < 0
+
+    def append(self, payload: bytes) -> None:
+        """Write one frame; it is with the operating system when this returns.
+
+        When the disk says no, the payload waits in memory instead (see `pending`, `lost`). After
+        `close` or `abandon` the payload counts as lost.
+        """
+        with self._lock:
+            if self._fd < 0:
+                self.lost += 1
+            elif self._waiting or not self.position:  # no header yet, or others wait before it
+                self._wait(payload)
+                self._retry()
+            elif not self._put(chunks(payload, self.position)):
+                self._wait(payload)
+
+    def flush(self) -> None:
+        """Try once more to write what waits for the disk."""
+        with self._lock:
+            self._next_try = 0.0
+            self._retry()
+
+    def sync(self) -> None:
+        """Bring what was written to stable storage (fsync)."""
+        # The flag falls before the call: what is written meanwhile is synced by the next one.
+        self._dirty = False
+        try:
+            os.fsync(self._fd)
+        except OSError as error:
+            self._dirty = True
+            self._report(error)
+
+    def fileno(self) -> int:
+        """The file descriptor, -1 when closed."""
+        return self._fd
+
+    def close(self) -> None:
+        """Write what waits, sync unless the policy is ``never``, and close. May be called twice."""
+        self._stop.set()
+        if self._syncer is not None and self._syncer is not threading.current_thread():
+            self._syncer.join(timeout=5)
+        with self._lock:
+            if self._fd < 0:
+                return
+            self._next_try = 0.0
+            self._retry()
+            self.lost += len(self._waiting)
+            self._waiting.clear()
+            if self._always or self._syncer is not None:
+                self.sync()
+            os.close(self._fd)
+            self._fd = -1
+
+    def abandon(self) -> None:
+        """Let go of the file without writing: for the child of a fork, whose parent writes on."""
+        # The lock may be held by a thread that does not exist in this process: it is not taken.
+        fd, self._fd = self._fd, -1
+        self._lock = threading.Lock()
+        self._waiting = deque()
+        self._stop.set()
+        if fd >= 0:
+            with contextlib.suppress(OSError):  # nothing was written through it here
+                os.close(fd)
+
+    def _put(self, data: bytes) -> bool:
+        try:
+            if self._failing:  # a half frame may stand at the end, if cutting it off failed too
+                os.ftruncate(self._fd, self.position)
+            written = os.write(self._fd, data)
+            if written != len(data):
+                raise OSError(errno.ENOSPC, f"only {written} of {len(data)} bytes were written")
+            if self._always:
+                os.fsync(self._fd)
+        except OSError as error:
+            with contextlib.suppress(OSError):  # tried again above before the next write
+                os.ftruncate(self._fd, self.position)
+            self._report(error)
+            return False
+        self.position += len(data)
+        self._failing = False
+        self._dirty = True
+        return True
+
+    def _wait(self, payload: bytes) -> None:
+        if self._waiting_bytes + len(payload) > _MAX_WAITING:
+            self.lost += 1
+            return
+        self._waiting.append(payload)
+        self._waiting_bytes += len(payload)
+
+    def _retry(self) -> None:
+        now = time.monotonic()
+        if now < self._next_try:
+            return
+        if self._waiting and not self.position and not self._put(HEADER):
+            self._next_try = now + _RETRY_EVERY
+            return
+        while self._waiting and self._fd >= 0:
+            if not self._put(chunks(self._waiting[0], self.position)):
+                self._next_try = now + _RETRY_EVERY
+                return
+            self._waiting_bytes -= len(self._waiting.popleft())
+
+    def _report(self, error: OSError) -> None:
+        first, self._failing = not self._failing, True
+        if first and self._on_error is not None:
+            self._on_error(error)
+
+    def _sync_every(self, interval: float) -> None:
+        while not self._stop.wait(interval):
+            if self._waiting:
+                self.flush()
+            if self._dirty and self._fd >= 0:
+                self.sync()
