@@ -1,0 +1,46 @@
+"""The write-side HTTP contract as code: paths, headers, bodies, digests, refusals.
+
+Owns what travels between `sync` and a server and what each side may expect of the other.
+Must not know who sends, who stores, or what a record means. `wire.http` is the one home of
+urllib3 and is imported by those who send only.
+"""
+
+from __future__ import annotations
+
+from holdfast.wire.bodies import compress, decompress, make_pack, parse_pack
+from holdfast.wire.digests import check_digest, digest_of
+from holdfast.wire.messages import (
+    ChunkAnswer,
+    Claim,
+    FileEntry,
+    PartAnswer,
+    Receipt,
+    RunRef,
+    Viewer,
+    check_file_path,
+)
+from holdfast.wire.paths import JournalPath, journal_id
+from holdfast.wire.refusals import ERRORS, ErrorCode, error_body, refusal
+
+__all__ = [
+    "ERRORS",
+    "ChunkAnswer",
+    "Claim",
+    "ErrorCode",
+    "FileEntry",
+    "JournalPath",
+    "PartAnswer",
+    "Receipt",
+    "RunRef",
+    "Viewer",
+    "check_digest",
+    "check_file_path",
+    "compress",
+    "decompress",
+    "digest_of",
+    "error_body",
+    "journal_id",
+    "make_pack",
+    "parse_pack",
+    "refusal",
+]

@@ -1,0 +1,108 @@
+"""Bodies of the write side: compression with a limit, and packs of small blobs.
+
+Owns the bytes of a request's body. Must not know frames, records or files.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Sequence
+
+from holdfast.errors import RefusedError
+from holdfast.wire.digests import check_digest, digest_of
+
+__all__ = ["compress", "decompress", "make_pack", "parse_pack"]
+
+_LEVEL = 1  # rows compress well at once; higher levels cost more time than the bytes they save
+
+
+def compress(data: bytes | memoryview) -> bytes:
+    """The zlib form of ``data`` (``Content-Encoding: deflate``)."""
+    return zlib.compress(data, _LEVEL)
+
+
+def decompress(data: bytes, limit: int) -> bytes:
+    """The bytes that `compress` was given, at most ``limit`` of them.
+
+    Never holds more than ``limit`` bytes and a little, whatever ``data`` would expand to.
+
+    Raises:
+        RefusedError: 413 ``too_large`` over the limit, 422 ``digest_mismatch`` when ``data`` is
+            no whole zlib stream (damaged on the way).
+    """
+    stream = zlib.decompressobj()
+    try:
+        plain = stream.decompress(data, limit + 1)
+    except zlib.error as error:
+        raise _damaged(str(error)) from error
+    if len(plain) > limit:
+        raise RefusedError(
+            f"body of more than {limit} bytes after decompression",
+            "send smaller chunks",
+            status=413,
+            code="too_large",
+            detail={"limit": limit},
+        )
+    if not stream.eof or stream.unused_data:
+        raise _damaged("it ends too early" if not stream.eof else "bytes follow its end")
+    return plain
+
+
+def make_pack(blobs: Sequence[tuple[str, bytes]]) -> bytes:
+    """One body of several small blobs, given as (digest, bytes)."""
+    index = [{"digest": digest, "size": len(data)} for digest, data in blobs]
+    head = json.dumps(index, separators=(",", ":")).encode()
+    return b"".join([head, b"\n", *(data for _, data in blobs)])
+
+
+def parse_pack(body: bytes) -> list[tuple[str, bytes]]:
+    """The blobs of a pack as (digest, bytes), each checked against its digest.
+
+    Raises:
+        RefusedError: 400 ``bad_request`` for a malformed pack, 422 ``digest_mismatch`` when the
+            bytes of a blob are not what its digest says.
+    """
+    end = body.find(b"\n")
+    try:
+        index = json.loads(body[: max(end, 0)])
+        sizes = [(check_digest(item["digest"]), _size(item["size"])) for item in index]
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise _bad_pack("its first line is not a list of {digest, size}") from error
+    blobs = []
+    at = end + 1
+    for digest, size in sizes:
+        data = body[at : at + size]
+        at += size
+        if len(data) != size or digest_of(data) != digest:
+            raise RefusedError(
+                f"the bytes of blob {digest} are not what its digest says",
+                "send it again",
+                status=422,
+                code="digest_mismatch",
+            )
+        blobs.append((digest, data))
+    if at != len(body):
+        raise _bad_pack(f"{len(body) - at} bytes follow its last blob")
+    return blobs
+
+
+def _size(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError(value)
+    return value
+
+
+def _bad_pack(why: str) -> RefusedError:
+    return RefusedError(
+        f"malformed pack: {why}", "see docs/formats/http.md", status=400, code="bad_request"
+    )
+
+
+def _damaged(why: str) -> RefusedError:
+    return RefusedError(
+        f"the compressed body cannot be read: {why}",
+        "send it again",
+        status=422,
+        code="digest_mismatch",
+    )
