@@ -31,12 +31,12 @@ class WebHook(BuildHookInterface):  # type: ignore[type-arg]
         root = Path(self.root)
         from_sdist = (root / "PKG-INFO").exists()
         if version != "editable" and not from_sdist:
+            npm(root, "ci", "--no-audit", "--no-fund")
             build_web(root)
 
 
 def build_web(root: Path) -> None:
-    """Install what ``package-lock.json`` names, build, and put the result into the server."""
-    npm(root, "ci", "--no-audit", "--no-fund")
+    """Build from the modules that ``npm ci`` installed, and put the result into the server."""
     npm(root, "run", "build")
     built = root / "src/holdfast/server/_web"
     shutil.rmtree(built, ignore_errors=True)
