@@ -1,0 +1,137 @@
+"""Bytes to records: the kind of a record at a glance, its message, the rows of a history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from holdfast.errors import DamagedError
+from holdfast.records.values import loads, nest
+
+__all__ = ["history_row", "history_rows", "kind", "parse"]
+
+_KINDS = {
+    2: "history",
+    3: "summary",
+    4: "output",
+    5: "config",
+    6: "files",
+    7: "stats",
+    8: "artifact",
+    9: "tbrecord",
+    10: "alert",
+    11: "telemetry",
+    12: "metric",
+    13: "output_raw",
+    17: "run",
+    18: "exit",
+    20: "final",
+    21: "header",
+    22: "footer",
+    23: "preempting",
+    24: "link_artifact",
+    25: "use_artifact",
+    26: "environment",
+    27: "output_logger",
+    100: "request",
+}
+_FIRST_TAGS = {number << 3 | 2: name for number, name in _KINDS.items() if number < 16}
+
+
+def kind(payload: bytes) -> str:
+    """What a record is about (``history``, ``run`` …), ``unknown`` when it has no known type.
+
+    Reads tags only: no protobuf, no look at the body.
+    """
+    if payload and (name := _FIRST_TAGS.get(payload[0])):
+        return name
+    offset, size = 0, len(payload)
+    try:
+        while offset < size:
+            tag, offset = _varint_at(payload, offset)
+            if name := _KINDS.get(tag >> 3) if tag & 7 == 2 else None:
+                return name
+            offset = _skip(payload, offset, tag & 7)
+    except (IndexError, ValueError):
+        return "unknown"
+    return "unknown"
+
+
+def parse(payload: bytes) -> Any:
+    """The message of a record; unknown fields are kept in it.
+
+    Raises:
+        DamagedError: the bytes are no record.
+    """
+    from google.protobuf.message import DecodeError
+
+    from holdfast.records.schema import Record
+
+    try:
+        return Record.FromString(payload)
+    except DecodeError as error:
+        raise DamagedError(f"a frame of {len(payload)} bytes holds no record: {error}") from error
+
+
+def history_row(record: Any) -> dict[str, Any]:
+    """The row of a ``HistoryRecord``: nested as logged, ``_step`` first when it is known.
+
+    The typed value is taken where there is one; a value that is no JSON is kept as text.
+    """
+    row: dict[str, Any] = {}
+    for item in record.item:
+        which = item.WhichOneof("value")
+        if which is None:
+            value = _value(item.value_json)
+        elif which == "none":
+            value = None
+        elif which == "json":
+            value = _value(item.json)
+        else:
+            value = getattr(item, which)
+        if path := item.nested_key:
+            if len(path) == 1:
+                row[path[0]] = value
+            else:
+                nest(row, path, value)
+        else:
+            row[item.key] = value
+    if "_step" not in row and record.HasField("step"):
+        row["_step"] = record.step.num
+    return row
+
+
+def history_rows(payloads: Iterable[bytes]) -> list[dict[str, Any]]:
+    """The rows of many ``history`` records."""
+    return [history_row(parse(payload).history) for payload in payloads]
+
+
+def _value(text: str) -> Any:
+    try:
+        return loads(text)
+    except ValueError:
+        return text
+
+
+def _varint_at(data: bytes, offset: int) -> tuple[int, int]:
+    number = shift = 0
+    while True:
+        byte = data[offset]
+        offset += 1
+        number |= (byte & 127) << shift
+        if byte < 128:
+            return number, offset
+        shift += 7
+        if shift > 63:
+            raise ValueError("varint too long")
+
+
+def _skip(data: bytes, offset: int, wire_type: int) -> int:
+    if wire_type == 0:
+        return _varint_at(data, offset)[1]
+    if wire_type == 2:
+        length, offset = _varint_at(data, offset)
+        return offset + length
+    if wire_type in (1, 5):
+        return offset + (8 if wire_type == 1 else 4)
+    raise ValueError("wire type of a group")
