@@ -1,0 +1,120 @@
+"""The database: opening it, bringing it to the present schema, and transactions.
+
+Owns the engine, its dialect's one spot of special settings, and the translation of the
+database's errors. Must not know which statements run in a transaction, Parquet or HTTP.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy
+from sqlalchemy import Connection, Engine, event, exc
+
+from holdfast.errors import RefusedError, StorageError
+from holdfast.server.metastore import migrations
+
+__all__ = ["MetaStore", "Transaction"]
+
+Transaction = Connection
+"""An open transaction, as the functions of this room take it."""
+
+_BUSY_SECONDS = 30.0
+_WRITES = {"holdfast_writes": True}
+
+
+class MetaStore:
+    """A database of Holdfast's tables, at the present schema once constructed.
+
+    Args:
+        url: as SQLAlchemy names it, e.g. ``sqlite:////data/holdfast.db``.
+
+    Raises:
+        StorageError: the database cannot be opened or written.
+        RefusedError: 507 ``storage_full``.
+
+    Example:
+        >>> store = MetaStore("sqlite:///holdfast.db")
+        >>> with store.read() as tx:
+        ...     tx.execute(select(schema.runs))
+    """
+
+    def __init__(self, url: str) -> None:
+        self._engine = _engine(url)
+        # SQLite has one writer at a time; those that wait at this lock are woken, those that
+        # wait at SQLite's own poll with growing pauses and can starve.
+        self._writer = threading.Lock()
+        with self.write() as tx:
+            migrations.upgrade(tx)
+
+    @contextmanager
+    def read(self) -> Iterator[Transaction]:
+        """A transaction that sees one state of the database and changes nothing."""
+        with _translated(), self._engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Transaction]:
+        """A transaction that is durable when the block ends, and never was when it raises."""
+        with _translated(), self._writer, self._engine.connect() as connection:
+            writer = connection.execution_options(**_WRITES)
+            with writer.begin():
+                yield writer
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+
+def _engine(url: str) -> Engine:
+    engine = sqlalchemy.create_engine(url, pool_size=16, max_overflow=48)
+    if engine.dialect.name == "sqlite":
+        _prepare_sqlite(engine)
+    return engine
+
+
+def _prepare_sqlite(engine: Engine) -> None:
+    """The one spot that speaks to SQLite alone."""
+
+    @event.listens_for(engine, "connect")
+    def _connect(connection: Any, _record: object) -> None:
+        # The driver would begin transactions itself, late and deferred; _begin does instead.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        # A receipt must survive a power cut: FULL syncs the write-ahead log at every commit.
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute(f"PRAGMA busy_timeout={int(_BUSY_SECONDS * 1000)}")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get("holdfast_writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Turn the database's refusals into ours; defects (a wrong statement, say) pass through."""
+    try:
+        yield
+    except exc.OperationalError as error:
+        text = str(error.orig)
+        if "full" in text:  # SQLite: "database or disk is full"
+            raise RefusedError(
+                f"the metastore cannot be written: {text}; nothing was stored",
+                "free space on the server, then send again",
+                status=507,
+                code="storage_full",
+            ) from error
+        if "locked" in text or "busy" in text:
+            raise RefusedError(
+                f"the metastore is busy: {text}", "try again", status=503, code="unavailable"
+            ) from error
+        raise StorageError(
+            f"the metastore cannot be used: {text}", "look at the disk and the data folder's rights"
+        ) from error
