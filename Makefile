@@ -54,7 +54,6 @@ bench: $(INSTALLED)  ## figures side by side with wandb and trackio
 web: $(WEB)  ## build the dashboard for this checkout
 
 web-test: $(MODULES)
-	$(RUN) hatch_build.py run types
 	$(RUN) hatch_build.py run lint
 	$(RUN) hatch_build.py run test
 

@@ -1,0 +1,136 @@
+"""Imports point downwards only, and each outside library has one home."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from house.tree import PACKAGE, ROOT, files, imports, module_name, modules, room
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+# From the ground up. Rooms on one floor are strangers to each other.
+FLOORS = (
+    ("errors",),
+    ("ids", "settings"),
+    ("records", "journal"),
+    ("rundir",),
+    ("wire",),
+    ("client", "sync", "server", "remote"),
+    ("cli",),
+    ("holdfast",),
+)
+SERVER_FLOORS = (
+    ("server/settings",),
+    ("server/blobstore",),
+    ("server/history", "server/metastore"),
+    ("server/ingest", "server/query"),
+    ("server/api", "server/gateway"),
+    ("server/app", "server"),
+)
+# What a room may not import although it lies below: a room that must not know of another.
+UNKNOWN_TO = {"client": ("wire",)}
+
+
+class Library(NamedTuple):
+    """An outside library: the distribution it comes in, and the one room that imports it."""
+
+    distribution: str
+    home: str
+
+
+LIBRARIES = {
+    "alembic": Library("alembic", "server/metastore"),
+    "fastapi": Library("fastapi", "server/api"),
+    "google": Library("protobuf", "records"),
+    "numpy": Library("numpy", "server/history"),
+    "prometheus_client": Library("prometheus_client", "server/api"),
+    "psutil": Library("psutil", "client"),
+    "pyarrow": Library("pyarrow", "server/history"),
+    "sklearn": Library("scikit-learn", "demo"),
+    "sqlalchemy": Library("sqlalchemy", "server/metastore"),
+    "tqdm": Library("tqdm", "cli"),
+    "urllib3": Library("urllib3", "wire"),
+    "uvicorn": Library("uvicorn", "server/app"),
+}
+
+
+def _floor(name: str, floors: tuple[tuple[str, ...], ...]) -> int:
+    for number, rooms in enumerate(floors):
+        if name in rooms:
+            return number
+    raise AssertionError(f"{name} is a room without a floor: give it one in this file")
+
+
+def _may_import(importer: str, imported: str) -> bool:
+    (outer, _, _), (target, _, _) = importer.partition("/"), imported.partition("/")
+    if importer == imported:
+        return True
+    if target in UNKNOWN_TO.get(outer, ()):
+        return False
+    if outer == target:
+        return _floor(imported, SERVER_FLOORS) < _floor(importer, SERVER_FLOORS)
+    return _floor(target, FLOORS) < _floor(outer, FLOORS)
+
+
+def _target(name: str) -> str:
+    """The room that an imported dotted name lies in."""
+    found = room(name)
+    lies_in = PACKAGE / found
+    if lies_in.is_dir() or lies_in.with_suffix(".py").is_file():
+        return found
+    return "server" if found.startswith("server/") else "holdfast"
+
+
+@pytest.mark.parametrize("path", list(modules()), ids=module_name)
+def test_imports_point_downwards(path: Path) -> None:
+    importer = room(module_name(path))
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line}: {importer} imports {name}"
+        for name, line in imports(path)
+        if name.split(".")[0] == "holdfast" and not _may_import(importer, _target(name))
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def _outside_imports() -> Iterator[tuple[str, str, str]]:
+    """(library, the room that imports it, where) for the package and the demo."""
+    demo = [path for path in files() if path.suffix == ".py" and ROOT / "demo" in path.parents]
+    for path in [*modules(), *demo]:
+        importer = "demo" if path in demo else room(module_name(path))
+        for name, line in imports(path):
+            library = name.split(".")[0]
+            if library not in sys.stdlib_module_names and library != "holdfast":
+                yield library, importer, f"{path.relative_to(ROOT)}:{line}"
+
+
+def test_each_outside_library_has_one_home() -> None:
+    wrong = [
+        f"{where}: {importer} imports {library}"
+        for library, importer, where in _outside_imports()
+        if library not in LIBRARIES or LIBRARIES[library].home != importer
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_the_table_is_what_the_package_declares() -> None:
+    project = _project()
+    declared = {
+        re.split(r"[\[<>=!~; ]", requirement)[0]
+        for requirements in (project["dependencies"], *project["optional-dependencies"].values())
+        for requirement in requirements
+    }
+    assert declared == {library.distribution for library in LIBRARIES.values()}
+
+
+def _project() -> dict[str, Any]:
+    with open(ROOT / "pyproject.toml", "rb") as file:
+        project: dict[str, Any] = tomllib.load(file)["project"]
+    return project

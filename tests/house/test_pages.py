@@ -1,0 +1,87 @@
+"""Pages and files: links lead somewhere, nothing names a machine or a registry."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from house.tree import ROOT, files
+
+_PAGES = [path for path in files() if path.suffix == ".md"]
+_DECISIONS = sorted(path.name for path in (ROOT / "docs/decisions").glob("*.md"))
+
+# Each is written in two halves, so that this file does not hold what it forbids.
+FORBIDDEN = {
+    "a path of one machine": re.compile("/ro" + r"ot/|/ho" + r"me/(?!(trainer|user|you|me)\b)\w"),
+    "a path of one workplace": re.compile(r"(?<![\w.-])/wo" + r"rk/\w"),
+    "the address of a registry": re.compile(
+        "py" + r"pi\.org|python" + r"hosted\.org|registry\." + r"(npmjs|yarnpkg)"
+    ),
+}
+# Recorded elsewhere, kept as they were.
+_RECORDED = ROOT / "tests/data"
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("what", FORBIDDEN)
+def test_no_file_names(what: str) -> None:
+    found = [
+        f"{_name(path)}:{number}: {line.strip()[:100]}"
+        for path in files()
+        if _RECORDED not in path.parents and (text := _text(path)) and FORBIDDEN[what].search(text)
+        for number, line in enumerate(text.splitlines(), 1)
+        if FORBIDDEN[what].search(line)
+    ]
+    assert not found, "\n".join(found)
+
+
+def test_no_lock_with_addresses() -> None:
+    assert "uv.lock" not in {path.name for path in files()}
+    assert "://" not in (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    assert '"resolved"' not in (ROOT / "web/package-lock.json").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", _PAGES, ids=_name)
+def test_links_lead_somewhere(page: Path) -> None:
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    targets = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text)
+    broken = [
+        target
+        for target in targets
+        if "://" not in target and not (page.parent / target).resolve().exists()
+    ]
+    assert not broken, broken
+
+
+def test_the_changelog_knows_the_version() -> None:
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    found = re.search(r'^version = "(.+)"$', project, flags=re.MULTILINE)
+    assert found is not None
+    assert f"## [{found[1]}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_decisions_are_numbered_without_holes() -> None:
+    numbers = [int(name[:4]) for name in _DECISIONS]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+@pytest.mark.parametrize("name", _DECISIONS)
+def test_a_decision_says_context_decision_and_consequence(name: str) -> None:
+    text = (ROOT / "docs/decisions" / name).read_text(encoding="utf-8")
+    assert text.startswith(f"# {int(name[:4])}. ")
+    assert re.findall(r"^## (\w+)$", text, flags=re.MULTILINE) == [
+        "Context",
+        "Decision",
+        "Consequence",
+    ]
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        return ""  # a picture or an archive
