@@ -8,10 +8,11 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from house.tree import ROOT
+
 from holdfast.cli.main import COMMANDS
 from holdfast.settings import Setting, table
 from holdfast.wire import ERRORS
-from house.tree import ROOT
 
 _CLI = (ROOT / "docs/guide/cli.md").read_text(encoding="utf-8")
 _SETTINGS = (ROOT / "docs/guide/settings.md").read_text(encoding="utf-8")

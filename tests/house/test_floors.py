@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-
 from house.tree import PACKAGE, ROOT, files, imports, module_name, modules, room
 
 if sys.version_info >= (3, 11):

@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 
 import pytest
-
 from house.tree import ROOT, files
 
 _PAGES = [path for path in files() if path.suffix == ".md"]

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
-
 from house.tree import module_name, modules, parsed
 
 # Migrations are found by their file names and have the names that alembic asks for.

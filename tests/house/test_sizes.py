@@ -7,7 +7,6 @@ import re
 from pathlib import Path
 
 import pytest
-
 from house.tree import ROOT, files, parsed
 
 MAX_FILE = 500

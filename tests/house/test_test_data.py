@@ -6,7 +6,6 @@ import hashlib
 from pathlib import Path
 
 import pytest
-
 from wandb_runs import Fixture, LongText, fixtures
 
 _DATA = Path(__file__).resolve().parent.parent / "data/wandb-runs"
