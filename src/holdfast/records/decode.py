@@ -1,14 +1,13 @@
-"""Bytes to records: the kind of a record at a glance, its message, the rows of a history."""
+"""Bytes to records: the kind of a record at a glance, its message, the row of a history record."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from holdfast.errors import DamagedError
 from holdfast.records.values import loads, nest
 
-__all__ = ["history_row", "history_rows", "kind", "parse"]
+__all__ = ["history_row", "kind", "parse"]
 
 _KINDS = {
     2: "history",
@@ -99,11 +98,6 @@ def history_row(record: Any) -> dict[str, Any]:
     if "_step" not in row and record.HasField("step"):
         row["_step"] = record.step.num
     return row
-
-
-def history_rows(payloads: Iterable[bytes]) -> list[dict[str, Any]]:
-    """The rows of many ``history`` records."""
-    return [history_row(parse(payload).history) for payload in payloads]
 
 
 def _value(text: str) -> Any:

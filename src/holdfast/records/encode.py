@@ -40,7 +40,6 @@ _WRITER_INFO = _OPEN_ROW = 1000
 _POLICIES = {"now": 0, "end": 1, "live": 2}
 _AGGREGATES = ("min", "max", "mean", "best", "last", "none", "copy", "first")
 _GOALS = {"": 0, "minimize": 1, "maximize": 2}
-_INT64 = range(-(2**63), 2**63)
 
 
 class RunInfo(NamedTuple):
@@ -228,7 +227,9 @@ class HistoryEncoder:
     """Rows to ``history`` records. Keeps the bytes of each key, so use one for a whole run."""
 
     def __init__(self) -> None:
-        self._prefixes: dict[Any, bytes] = {}
+        # Keys and whole rows are put together as text of one byte a character (Latin-1) and
+        # encoded once at the end: three times as fast as joining small bytes objects.
+        self._prefixes: dict[Any, str] = {}
 
     def encode(self, row: Mapping[Any, Any], step: int) -> bytes:
         """The record of one row.
@@ -245,44 +246,58 @@ class HistoryEncoder:
         return open_row(self._body(row, step))
 
     def _body(self, row: Mapping[Any, Any], step: int) -> bytes:
-        parts: list[bytes] = []
-        prefixes = self._prefixes
+        parts: list[str] = []
+        prefixes, char = self._prefixes, _CHAR
         for key, value in row.items():
             kind = type(value)
-            if kind is float:
+            if (kind is float and value - value == 0.0) or (
+                kind is int and -_PLAIN_INT < value < _PLAIN_INT
+            ):
                 text = repr(value)
-                if text[-1] in "fn":
-                    text = dumps(value)
-            elif kind is int:
-                text = str(value) if value in _INT64 else dumps(value)
-            elif isinstance(value, Mapping) and value:
-                self._nested(parts, (str(key),), value, 0)
+            elif kind not in _LEAVES and isinstance(value, Mapping) and value:
+                self._nested(parts, _path(key), value, 0)
                 continue
             else:
                 text = dumps(value)
-            prefix = prefixes.get(key)
-            if prefix is None:
-                prefix = prefixes[key] = _sub(2, _utf8(str(key))) + b"\x82\x01"
-            data = text.encode("ascii")
-            size = len(data)
-            if size < 90 and len(prefix) < 32:  # one byte for each length
-                total = len(prefix) + 1 + size
-                if total < 128:
-                    parts.append(b"\n%c%b%c%b" % (total, prefix, size, data))
-                    continue
-            parts.append(_sub(1, prefix + _varint(size) + data))
-        parts.append(_sub(2, _int(1, step)))
-        return b"".join(parts)
-
-    def _nested(
-        self, parts: list[bytes], path: tuple[str, ...], node: Mapping[Any, Any], depth: int
-    ) -> None:
-        keys = b"".join(_sub(2, _utf8(part)) for part in path)
-        for key, value in node.items():
-            if isinstance(value, Mapping) and value and depth < 32:
-                self._nested(parts, (*path, str(key)), value, depth + 1)
+            try:
+                prefix = prefixes[key]
+            except KeyError:
+                prefix = prefixes[key] = _path(key) + _VALUE
+            size = len(text)
+            total = len(prefix) + size + 1
+            if total < 128:  # one byte for each length
+                parts.append(f"\n{char[total]}{prefix}{char[size]}{text}")
             else:
-                parts.append(_sub(1, keys + _sub(2, _utf8(str(key))) + _text(16, dumps(value))))
+                parts.append(_item(prefix, text))
+        return "".join(parts).encode("latin-1") + _sub(2, _int(1, step))
+
+    def _nested(self, parts: list[str], path: str, node: Mapping[Any, Any], depth: int) -> None:
+        for key, value in node.items():
+            here = path + _path(key)
+            if isinstance(value, Mapping) and value and depth < _MAX_DEPTH:
+                self._nested(parts, here, value, depth + 1)
+            else:
+                parts.append(_item(here + _VALUE, dumps(value)))
+
+
+_CHAR = [chr(number) for number in range(128)]
+#: tag of value_json, as Latin-1 text
+_VALUE = "\x82\x01"
+_MAX_DEPTH = 32
+#: types that are no mapping for certain: asking the abstract class costs more than the rest
+_LEAVES = frozenset((float, int, str, bool, type(None), list, tuple))
+#: beyond it, `repr` of an int may raise
+_PLAIN_INT = 10**300
+
+
+def _path(key: Any) -> str:
+    """One part of a nested_key, as Latin-1 text."""
+    return _sub(2, _utf8(str(key))).decode("latin-1")
+
+
+def _item(prefix: str, text: str) -> str:
+    body = f"{prefix}{_varint(len(text)).decode('latin-1')}{text}"
+    return f"\n{_varint(len(body)).decode('latin-1')}{body}"
 
 
 def open_row(history_body: bytes) -> bytes:

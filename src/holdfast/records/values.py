@@ -25,7 +25,7 @@ def dumps(value: Any) -> str:
         '{"loss": NaN, "when": "{1, 2}"}'
     """
     try:
-        return json.dumps(value, default=_plain_or_repr)
+        return _ENCODE(value)
     except (TypeError, ValueError, RecursionError):  # odd keys, cycles, ints of 5,000 digits
         return json.dumps(_rebuild(value, 0))
 
@@ -124,6 +124,10 @@ def _plain_or_repr(value: Any) -> Any:
         return repr(value)
     except Exception as error:  # noqa: BLE001  a user's object may raise anything; the row must live
         return f"<{type(value).__name__}: {type(error).__name__}>"
+
+
+#: one encoder for all calls: `json.dumps` with options makes a new one each time
+_ENCODE = json.JSONEncoder(default=_plain_or_repr).encode
 
 
 def _rebuild(value: Any, depth: int) -> Any:

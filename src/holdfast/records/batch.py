@@ -1,0 +1,190 @@
+"""Many history records to columns, fast where rows look alike.
+
+Rows of a training loop have the same keys in the same order and numbers for values. For such a
+shape one regular expression, made from the bytes that do not change, takes whole records apart
+in C: ten times as fast as message objects. A row that does not fit is parsed as any record.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from itertools import islice
+from typing import Any, NamedTuple
+
+from holdfast.errors import DamagedError
+from holdfast.records.decode import history_row, parse
+from holdfast.records.values import loads
+
+__all__ = ["Batch", "batches"]
+
+_NUMBER = rb"([-+.0-9eE]+|NaN|-?Infinity)"
+#: longer rows are rare, and the expression would be slow to make
+_MAX_KEYS = 512
+_VARINT = rb"[\x80-\xff]{0,9}[\x00-\x7f]"
+
+
+class Batch(NamedTuple):
+    """Consecutive rows with the same keys.
+
+    ``columns[i]`` holds the values of ``keys[i]``, one a row: tokens (the bytes of a JSON number)
+    when ``tokens`` is true, else values as logged, nested dicts included. ``steps`` holds each
+    row's step, None where the record names none. ``_step`` is not among the keys.
+    """
+
+    keys: tuple[str, ...]
+    columns: tuple[Sequence[Any], ...]
+    steps: list[int | None]
+    tokens: bool
+
+    def values(self, index: int) -> list[Any]:
+        """Column ``index`` as Python values, ints and floats apart."""
+        column = self.columns[index]
+        if not self.tokens:
+            return list(column)
+        try:
+            return loads(b"[" + b",".join(column) + b"]")  # type: ignore[no-any-return]
+        except ValueError:  # a token that only looked like a number
+            return [_token(token) for token in column]
+
+    def last(self) -> dict[str, Any]:
+        """The last row, without its step."""
+        pairs = zip(self.keys, self.columns, strict=True)
+        return {key: _token(c[-1]) if self.tokens else c[-1] for key, c in pairs}
+
+
+def batches(payloads: Sequence[bytes]) -> list[Batch]:
+    """The rows of ``history`` records, in order, in batches of like rows.
+
+    A record that cannot be parsed is left out: its frame was whole, so nothing was damaged on
+    the way, but whoever wrote it did not write a row.
+    """
+    found: list[Batch] = []
+    begin = 0
+    while begin < len(payloads):
+        row = _row(payloads[begin])
+        if row is None:
+            begin += 1
+            continue
+        shape = _shape(payloads[begin], row)
+        rows = [] if shape is None else shape.rows_from(payloads, begin)
+        if shape is not None and len(rows) > 1:
+            found.append(shape.batch(rows))
+            begin += len(rows)
+        else:
+            step = row.pop("_step", None)
+            _add_row(found, row, step if type(step) is int else None)
+            begin += 1
+    return found
+
+
+def _row(payload: bytes) -> dict[str, Any] | None:
+    try:
+        return history_row(parse(payload).history)
+    except DamagedError:
+        return None
+
+
+def _add_row(found: list[Batch], row: dict[str, Any], step: int | None) -> None:
+    """Put a parsed row into the last batch if it fits there, else into a new one."""
+    keys = tuple(row)
+    if found and not found[-1].tokens and found[-1].keys == keys:
+        for column, value in zip(found[-1].columns, row.values(), strict=True):
+            column.append(value)  # type: ignore[attr-defined]
+        found[-1].steps.append(step)
+    else:
+        found.append(Batch(keys, tuple([value] for value in row.values()), [step], False))
+
+
+class _Shape:
+    """Records with certain keys in a certain order, and numbers for values."""
+
+    def __init__(self, keys: tuple[str, ...], step_item: int) -> None:
+        """``step_item`` is the place of the item ``_step`` among the items, -1 when it has none."""
+        self.keys = keys
+        self.step_item = step_item
+        names = list(keys)
+        if step_item >= 0:
+            names.insert(step_item, "_step")
+        head = rb"(?:\x08%b)?\x12%b" % (_VARINT, _VARINT)
+        items = b"".join(_item_pattern(name.encode()) for name in names)
+        step = rb"(?:\x12(?:\x00|.\x08(%b)))" % _VARINT
+        if step_item >= 0:
+            step += b"?"
+        # what may follow: control, uuid and info, of the row or of the record
+        tail = rb"(?:(?:\x82\x01|\x9a\x01|\xc2\x0c).{0,127})*"
+        pattern = re.compile(head + items + step + tail, re.DOTALL)
+        self.match: Callable[[bytes], re.Match[bytes] | None] = pattern.fullmatch
+
+    def rows_from(self, payloads: Sequence[bytes], begin: int) -> list[tuple[bytes, ...]]:
+        """The tokens of the payloads from ``begin`` on that have this shape, a tuple a row."""
+        rows = []
+        match = self.match
+        for payload in islice(payloads, begin, None):
+            found = match(payload)
+            if found is None:
+                break
+            rows.append(found.groups())
+        return rows
+
+    def batch(self, rows: list[tuple[bytes, ...]]) -> Batch:
+        """Rows of this shape as columns."""
+        columns = list(zip(*rows, strict=True))
+        numbers = columns.pop()
+        if self.step_item >= 0:
+            steps: list[int | None] = [int(token) for token in columns.pop(self.step_item)]
+        else:
+            steps = [0 if number is None else _varint(number) for number in numbers]
+        return Batch(self.keys, tuple(columns), steps, True)
+
+
+#: shapes met at least twice; real wandb since 0.18 writes the keys of each row in another order,
+#: and an expression for an order that never comes again would cost more than it saves
+_shapes: dict[tuple[str, ...], _Shape] = {}
+_met: set[tuple[str, ...]] = set()
+_MAX_SHAPES = 256
+_MAX_MET = 4096
+
+
+def _shape(payload: bytes, row: dict[str, Any]) -> _Shape | None:
+    """The shape of a record that was parsed into ``row``, if rows like it are worth one."""
+    if not 0 < len(row) <= _MAX_KEYS or not all(type(v) in (float, int) for v in row.values()):
+        return None
+    items = parse(payload).history.item
+    names = tuple(item.nested_key[0] if item.nested_key else item.key for item in items)
+    shape = _shapes.get(names)
+    if shape is None:
+        if names not in _met:
+            if len(_met) >= _MAX_MET:
+                _met.clear()
+            _met.add(names)
+            return None
+        if len(set(names)) != len(names):
+            return None
+        if len(_shapes) >= _MAX_SHAPES:
+            _shapes.clear()
+        place = names.index("_step") if "_step" in names else -1
+        shape = _Shape(tuple(name for name in names if name != "_step"), place)
+        _shapes[names] = shape
+    return shape
+
+
+def _item_pattern(key: bytes) -> bytes:
+    size = len(key)
+    length = bytes([size]) if size < 128 else bytes([size & 127 | 128, size >> 7])
+    item = rb"\n(?:[\x00-\x7f]|[\x80-\xff][\x01-\x7f])"
+    return item + rb"[\x0a\x12]" + re.escape(length + key) + rb"\x82\x01." + _NUMBER
+
+
+def _varint(data: bytes) -> int:
+    number = 0
+    for index, byte in enumerate(data):
+        number |= (byte & 127) << (7 * index)
+    return number
+
+
+def _token(token: bytes) -> Any:
+    try:
+        return loads(token)
+    except ValueError:
+        return token.decode()
