@@ -1,0 +1,34 @@
+"""The run folder: names, discovery, liveness of its writer, markers.
+
+Owns the layout of W&B's run folders (docs/formats/run-folder.md). Must not know what is in a
+record's body.
+"""
+
+from __future__ import annotations
+
+from holdfast.rundir.discover import discover, runs_with_id
+from holdfast.rundir.layout import RunDir, create
+from holdfast.rundir.liveness import WriterState, boot_id, hold, writer_of
+from holdfast.rundir.markers import (
+    mark_synced,
+    read_receipt,
+    read_spec,
+    write_receipt,
+    write_spec,
+)
+
+__all__ = [
+    "RunDir",
+    "WriterState",
+    "boot_id",
+    "create",
+    "discover",
+    "hold",
+    "mark_synced",
+    "read_receipt",
+    "read_spec",
+    "runs_with_id",
+    "write_receipt",
+    "write_spec",
+    "writer_of",
+]

@@ -1,0 +1,119 @@
+"""Names and places in a run folder, exactly as W&B lays them out."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from holdfast.errors import StorageError
+
+__all__ = ["RunDir", "create"]
+
+_FOLDER = re.compile(r"(offline-)?run-(\d{8}_\d{6})-(.+)")
+_JOURNAL = re.compile(r"run-(.+)\.wandb")
+
+
+class RunDir(NamedTuple):
+    """One run folder, known by its journal. Nothing is promised to exist but the name.
+
+    Example:
+        >>> RunDir(Path("wandb/offline-run-20261121_101500-4k2j9x0a/run-4k2j9x0a.wandb")).run_id
+        '4k2j9x0a'
+    """
+
+    journal: Path
+
+    @property
+    def path(self) -> Path:
+        """The folder."""
+        return self.journal.parent
+
+    @property
+    def run_id(self) -> str:
+        """The run's id as the journal's name (else the folder's name) has it."""
+        if found := _JOURNAL.fullmatch(self.journal.name):
+            return found[1]
+        if found := _FOLDER.fullmatch(self.path.name):
+            return found[3]
+        return self.journal.stem
+
+    @property
+    def started(self) -> str:
+        """When the run began, as the folder's name says (``YYYYMMDD_HHMMSS``), else empty."""
+        found = _FOLDER.fullmatch(self.path.name)
+        return found[2] if found else ""
+
+    @property
+    def files(self) -> Path:
+        """The folder of the run's files."""
+        return self.path / "files"
+
+    @property
+    def logs(self) -> Path:
+        """The folder of the client's own logs."""
+        return self.path / "logs"
+
+    @property
+    def synced_marker(self) -> Path:
+        """W&B's empty marker file."""
+        return self.journal.with_name(self.journal.name + ".synced")
+
+    @property
+    def receipt(self) -> Path:
+        """Our marker: the server's receipt, as JSON."""
+        return self.journal.with_name(self.journal.name + ".receipt.json")
+
+
+def create(root: Path, run_id: str, *, online: bool, now: datetime) -> RunDir:
+    """Make the folder of a new run below ``root`` (the ``wandb`` folder), and its subfolders.
+
+    The link ``latest-run`` is turned to it where the system has links.
+
+    Raises:
+        StorageError: the folder cannot be made.
+    """
+    stem = f"{'' if online else 'offline-'}run-{now:%Y%m%d_%H%M%S}-{run_id}"
+    path = _make_unique(root, stem)
+    run_dir = RunDir(path / f"run-{run_id}.wandb")
+    try:
+        for folder in (run_dir.files, run_dir.logs, path / "tmp" / "code"):
+            folder.mkdir(parents=True)
+    except OSError as error:
+        raise _cannot(path, error) from error
+    _point(root / "latest-run", path)
+    return run_dir
+
+
+def _make_unique(root: Path, stem: str) -> Path:
+    """A folder that did not exist; a clash (same id, same second) gets a number behind it."""
+    for attempt in range(100):
+        path = root / (stem if attempt == 0 else f"{stem}-{attempt}")
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise _cannot(path, error) from error
+        return path
+    raise StorageError(f"a hundred folders named {stem} exist in {root}", "choose another id")
+
+
+def _cannot(path: Path, error: OSError) -> StorageError:
+    return StorageError(
+        f"cannot create the run folder {path}: {error.strerror or error}",
+        "choose another place with dir= or WANDB_DIR, or use mode='disabled'",
+    )
+
+
+def _point(link: Path, target: Path) -> None:
+    """Turn a link to ``target`` in one step. A convenience: without it nothing is lost."""
+    fresh = link.with_name(f".{link.name}.{os.getpid()}")
+    with contextlib.suppress(OSError, NotImplementedError):
+        fresh.symlink_to(target.name, target_is_directory=True)
+        os.replace(fresh, link)
+    with contextlib.suppress(OSError):
+        fresh.unlink()

@@ -1,0 +1,76 @@
+"""Small files beside the journal: latest.spec, the receipt, W&B's synced marker."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from holdfast.errors import StorageError
+from holdfast.rundir.layout import RunDir
+
+__all__ = ["mark_synced", "read_receipt", "read_spec", "write_receipt", "write_spec"]
+
+_SPEC = "latest.spec"
+
+
+def write_spec(root: Path, spec: Mapping[str, Any]) -> None:
+    """Say in the ``wandb`` folder which run is the latest.
+
+    Args:
+        root: the ``wandb`` folder.
+        spec: run_id, path, project, entity, state and started_at.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    _replace(root / _SPEC, json.dumps(dict(spec), indent=1))
+
+
+def read_spec(root: Path) -> dict[str, Any] | None:
+    """What `write_spec` said last; None when nothing readable is there."""
+    return _read(root / _SPEC)
+
+
+def write_receipt(run_dir: RunDir, receipt: Mapping[str, Any]) -> None:
+    """Keep the server's receipt beside the journal.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    _replace(run_dir.receipt, json.dumps(dict(receipt), indent=1))
+
+
+def read_receipt(run_dir: RunDir) -> dict[str, Any] | None:
+    """The receipt kept beside the journal; None when nothing readable is there."""
+    return _read(run_dir.receipt)
+
+
+def mark_synced(run_dir: RunDir) -> None:
+    """Leave W&B's marker, so that its own tools know the run as synced too.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    _replace(run_dir.synced_marker, "")
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # a marker is a hint: one that cannot be read is none
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _replace(path: Path, text: str) -> None:
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        fresh.write_text(text, encoding="utf-8")
+        os.replace(fresh, path)
+    except OSError as error:
+        raise StorageError(
+            f"cannot write {path}: {error.strerror or error}", "check rights and free space"
+        ) from error
