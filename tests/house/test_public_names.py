@@ -55,11 +55,16 @@ def _defined(body: Iterable[ast.stmt]) -> Iterator[str]:
     for node in body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield node.name
-        elif isinstance(node, ast.Assign | ast.AnnAssign):
+        elif isinstance(node, ast.Assign | ast.AnnAssign) and not _is_type_variable(node.value):
             yield from _targets(node)
         elif isinstance(node, ast.If | ast.Try):
             yield from _defined(node.body)
             yield from _defined(node.orelse)
+
+
+def _is_type_variable(value: ast.expr | None) -> bool:
+    """``T = TypeVar("T")``: a word of the signatures, not something to import."""
+    return isinstance(value, ast.Call) and getattr(value.func, "id", "") in {"TypeVar", "ParamSpec"}
 
 
 def _targets(node: ast.Assign | ast.AnnAssign) -> list[str]:
