@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable
+from copy import deepcopy
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
@@ -165,6 +166,8 @@ class Replay:
     def _fold(self, batch: Batch) -> None:
         self.summary["_step"] = batch.steps[-1]
         for index, (key, value) in enumerate(batch.last().items()):
+            if type(value) in (dict, list):  # the row goes its own way, later items change ours
+                value = deepcopy(value)
             rule = self._rule(key)
             if rule is None and not (type(value) is dict and self.metrics):
                 self.summary[key] = value
