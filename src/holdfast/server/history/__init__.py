@@ -13,6 +13,8 @@ What other rooms call:
 
 from __future__ import annotations
 
+from holdfast.server.history.downsample import thin
+from holdfast.server.history.gather import batch_kinds, merge_kinds
 from holdfast.server.history.model import (
     Columns,
     ConsoleText,
@@ -22,6 +24,10 @@ from holdfast.server.history.model import (
     Segment,
     Stretch,
 )
+from holdfast.server.history.scan import read_columns, read_console, read_rows
+from holdfast.server.history.segment import Written, write_console, write_history, write_system
+from holdfast.server.history.stretches import extend, step_array
+from holdfast.server.history.tail import Tail, read_payloads, read_tail
 
 __all__ = [
     "Columns",
@@ -31,4 +37,19 @@ __all__ = [
     "Line",
     "Segment",
     "Stretch",
+    "Tail",
+    "Written",
+    "batch_kinds",
+    "extend",
+    "merge_kinds",
+    "read_columns",
+    "read_console",
+    "read_payloads",
+    "read_rows",
+    "read_tail",
+    "step_array",
+    "thin",
+    "write_console",
+    "write_history",
+    "write_system",
 ]

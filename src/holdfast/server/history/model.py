@@ -59,6 +59,7 @@ class JournalSource:
         tail: the journal's bytes from ``tail_start`` on, which no segment holds yet.
         tail_start: a position of the journal.
         rows: how many rows of history the journal has, the tail's included.
+        open_row: the row of a step that was not closed yet; it is read as one more row.
     """
 
     journal: str
@@ -67,6 +68,7 @@ class JournalSource:
     tail: bytes = b""
     tail_start: int = 0
     rows: int = 0
+    open_row: Mapping[str, Any] | None = None
 
 
 class HistoryRow(NamedTuple):

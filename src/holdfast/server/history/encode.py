@@ -1,0 +1,173 @@
+"""Columns to Arrow and back, exactly: an int stays an int, NaN stays NaN, absent stays absent.
+
+Owns which Arrow type carries which values, and the field metadata that says what the type
+cannot (docs/formats/history-segments.md). Must not know where segments are kept.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from holdfast.records.values import dumps, loads
+from holdfast.server.history.gather import Gathered, Path, key_of
+
+__all__ = ["ABSENT", "column_path", "decode_numbers", "decode_values", "encode_columns"]
+
+ABSENT: Any = object()
+"""Stands where a row has no value for a key: None is a value."""
+
+_PATH = b"holdfast.path"
+_KIND = b"holdfast.kind"
+_INTS = b"holdfast.ints"
+# beyond this a double cannot say every int
+_EXACT_INT = 1 << 53
+
+
+def encode_columns(
+    columns: Mapping[Path, Gathered], total: int, taken: Sequence[str]
+) -> tuple[list[pa.Array], list[pa.Field]]:
+    """One Arrow array and field for each column.
+
+    Args:
+        columns: by path.
+        total: how many rows there are.
+        taken: names that other columns of the table have.
+    """
+    names = set(taken)
+    arrays, fields = [], []
+    for path, column in columns.items():
+        dense, metadata = _encode(column)
+        array = _spread(dense, column.rows, total)
+        if _INTS in metadata:
+            metadata = {_INTS: _bitmap(column, total)}
+        name = _free_name(path, names)
+        names.add(name)
+        if path != (name,):
+            metadata = {**metadata, _PATH: json.dumps(path).encode()}
+        arrays.append(array)
+        fields.append(pa.field(name, array.type, metadata=metadata or None))
+    return arrays, fields
+
+
+def column_path(field: pa.Field) -> Path:
+    """The path of the values in a column that `encode_columns` made."""
+    metadata = field.metadata or {}
+    return tuple(json.loads(metadata[_PATH])) if _PATH in metadata else (field.name,)
+
+
+def decode_values(array: pa.Array, field: pa.Field, start: int = 0) -> list[Any]:
+    """The values of a column as they were logged; `ABSENT` where there is none.
+
+    Args:
+        array: the column, or a slice of it.
+        field: its field in the segment's schema.
+        start: the index in the segment of the slice's first row.
+    """
+    metadata = field.metadata or {}
+    values: list[Any] = array.to_pylist()
+    if metadata.get(_KIND) == b"json":
+        return [ABSENT if text is None else loads(text) for text in values]
+    if array.null_count:
+        values = [ABSENT if value is None else value for value in values]
+    if _INTS in metadata:
+        for index in _int_rows(metadata[_INTS], start, len(values)):
+            values[index] = int(values[index])
+    return values
+
+
+def decode_numbers(
+    array: pa.Array, field: pa.Field
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """The numbers of a column, NaN where there is none, and where there is one."""
+    metadata = field.metadata or {}
+    if metadata.get(_KIND) == b"json":
+        return numbers_of([ABSENT if t is None else loads(t) for t in array.to_pylist()])
+    if pa.types.is_string(array.type):
+        return np.full(len(array), np.nan), np.zeros(len(array), dtype=np.bool_)
+    present = array.is_valid().to_numpy(zero_copy_only=False)
+    values = array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    return values, present
+
+
+def numbers_of(values: Sequence[Any]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """The same for values as they were logged."""
+    present = np.fromiter(
+        (type(v) in (int, float, bool) for v in values), dtype=np.bool_, count=len(values)
+    )
+    numbers = np.fromiter(
+        (_float(v) if there else np.nan for v, there in zip(values, present, strict=True)),
+        dtype=np.float64,
+        count=len(values),
+    )
+    return numbers, present
+
+
+def _float(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # an int beyond all doubles
+        return np.inf if value > 0 else -np.inf
+
+
+def _encode(column: Gathered) -> tuple[pa.Array, dict[bytes, bytes]]:
+    values, types = column.values, column.types
+    try:
+        if types == {float}:
+            return pa.array(values, pa.float64()), {}
+        if types == {int}:
+            return pa.array(values, pa.int64()), {}
+        if types == {bool}:
+            return pa.array(values, pa.bool_()), {}
+        if types == {str}:
+            return pa.array(values, pa.string()), {}
+    except (OverflowError, UnicodeEncodeError, pa.ArrowInvalid):
+        pass  # an int beyond 64 bits, half a surrogate pair: extended JSON says them
+    if types == {int, float} and all(
+        -_EXACT_INT <= value <= _EXACT_INT for value in values if type(value) is int
+    ):
+        return pa.array(list(map(float, values)), pa.float64()), {_INTS: b""}
+    return pa.array([dumps(value) for value in values], pa.string()), {_KIND: b"json"}
+
+
+def _spread(dense: pa.Array, rows: NDArray[np.int64] | None, total: int) -> pa.Array:
+    """Put each value at its row, null elsewhere."""
+    if rows is None:
+        return dense
+    source = np.zeros(total, dtype=np.int64)
+    source[rows] = np.arange(len(rows), dtype=np.int64)
+    absent = np.ones(total, dtype=np.bool_)
+    absent[rows] = False
+    return dense.take(pa.array(source, mask=absent))
+
+
+def _bitmap(column: Gathered, total: int) -> bytes:
+    ints = np.fromiter(
+        (type(value) is int for value in column.values), dtype=np.bool_, count=len(column.values)
+    )
+    bits = np.zeros(total, dtype=np.bool_)
+    bits[slice(None) if column.rows is None else column.rows] = ints
+    return base64.b64encode(np.packbits(bits, bitorder="little").tobytes())
+
+
+def _int_rows(bitmap: bytes, start: int, count: int) -> list[int]:
+    packed = np.frombuffer(base64.b64decode(bitmap), dtype=np.uint8)
+    bits = np.unpackbits(packed, bitorder="little")[start : start + count]
+    rows: list[int] = np.flatnonzero(bits).tolist()
+    return rows
+
+
+def _free_name(path: Path, taken: set[str]) -> str:
+    """A column name that no other column has: the key, if it is free and text can say it."""
+    name = key_of(path).encode("utf-8", "replace").decode()
+    if name in taken:
+        name = name.replace(".", "\\.")
+    while name in taken:
+        name += "\\"
+    return name
