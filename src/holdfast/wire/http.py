@@ -7,7 +7,6 @@ redirect, and sends the key to no address but its own. Must not know what a requ
 
 from __future__ import annotations
 
-import ipaddress
 import json as json_
 import os
 import ssl
@@ -20,6 +19,7 @@ from urllib.parse import unquote, urlsplit
 import urllib3
 
 from holdfast.errors import AuthError, RefusedError, UnreachableError, UsageError
+from holdfast.settings.credentials import is_loopback
 from holdfast.wire import paths
 from holdfast.wire.failures import foreign_answer, other_service, unreachable
 from holdfast.wire.headers import RETRY_AFTER
@@ -265,20 +265,11 @@ def _proxy_for(url: str) -> str | None:
     """The proxy that the environment (or the system) names for this address; none for loopback."""
     parts = urlsplit(url)
     host = parts.hostname or ""
-    if _is_loopback(host) or urllib.request.proxy_bypass(host):
+    if is_loopback(url) or urllib.request.proxy_bypass(host):
         return None
     proxies = urllib.request.getproxies()
     proxy = proxies.get(parts.scheme) or proxies.get("all")
     return proxy if not proxy or "://" in proxy else f"http://{proxy}"
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _trust() -> ssl.SSLContext:

@@ -1,0 +1,86 @@
+"""What every run's sync shares: the server, who asks, what was asked for.
+
+Owns that bundle and the rule by which a run gets its address. Must not know how bytes travel.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+from holdfast.errors import UsageError
+from holdfast.ids import RunPath, check_entity, check_project, check_run_id
+from holdfast.records.decode import parse
+from holdfast.rundir import RunDir
+from holdfast.sync.report import Reporter
+from holdfast.sync.transport import Transport
+from holdfast.wire import Viewer
+
+__all__ = ["Context", "Wishes", "address"]
+
+_NO_PROJECT = "uncategorized"
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the caller wants otherwise than the journal says.
+
+    Args:
+        entity, project, run_id: used instead of the journal's; empty for the journal's.
+        verify: ask for a receipt and compare it.
+    """
+
+    entity: str = ""
+    project: str = ""
+    run_id: str = ""
+    verify: bool = True
+
+
+@dataclass(frozen=True)
+class Context:
+    """Shared by all runs of one call of sync.
+
+    Args:
+        transport: the server.
+        base_url: its address.
+        viewer: who asks, and the server's limits.
+        report: hears what happens.
+        wishes: what the caller wants.
+        stop: set to end early.
+    """
+
+    transport: Transport
+    base_url: str
+    viewer: Viewer
+    report: Reporter
+    wishes: Wishes = field(default_factory=Wishes)
+    stop: threading.Event = field(default_factory=threading.Event)
+
+
+def address(
+    run_record: bytes | None, run_dir: RunDir, wishes: Wishes, default_entity: str
+) -> RunPath:
+    """Where a run goes: what was wished, else what its journal says, else the defaults.
+
+    Args:
+        run_record: payload of the first ``run`` record, if there is one.
+        run_dir: its folder, for the id when there is none.
+        wishes: entity, project and id that the caller gave.
+        default_entity: where runs go that name none.
+
+    Raises:
+        UsageError: a name in it is not legal.
+        DamagedError: the record is none.
+    """
+    entity = project = run_id = ""
+    if run_record is not None:
+        said = parse(run_record).run
+        entity, project, run_id = said.entity, said.project, said.run_id
+    try:
+        return RunPath(
+            check_entity(wishes.entity or entity or default_entity),
+            check_project(wishes.project or project or _NO_PROJECT),
+            check_run_id(wishes.run_id or run_id or run_dir.run_id),
+        )
+    except UsageError as error:
+        raise UsageError(error.what, "give another with --entity, --project or --id") from error

@@ -1,0 +1,249 @@
+"""One run, brought to the server and proven to be there.
+
+Owns the order: journal, files, claim, receipt, markers. Writes nothing in the run folder but the
+markers. Must not know other runs.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+
+from holdfast.errors import HoldfastError, RefusedError, StorageError, UnconfirmedError
+from holdfast.journal import HEADER
+from holdfast.rundir import RunDir, mark_synced, writer_of
+from holdfast.sync.context import Context, address
+from holdfast.sync.files import Catalogue
+from holdfast.sync.receipts import Kept, Sight, differences, keep
+from holdfast.sync.report import Outcome
+from holdfast.sync.ship import JournalShipper, ahead
+from holdfast.sync.survey import Survey
+from holdfast.sync.upload import FileShipper
+from holdfast.wire import Claim, JournalPath, Receipt
+
+__all__ = ["RunSync", "guarded", "sync_run"]
+
+_CLAIMS = 3
+_SETTLE_POLL = 0.25
+_NAMED = 8
+_HEADED = len(HEADER)
+
+
+def sync_run(context: Context, run_dir: RunDir) -> Outcome:
+    """Bring one run to the server as it lies on disk now; never raises.
+
+    A run that is still being written is brought up to what is there now.
+    """
+    return guarded(run_dir, lambda outcome: _sync_now(context, run_dir, outcome))
+
+
+def guarded(run_dir: RunDir, work: Callable[[Outcome], None]) -> Outcome:
+    """Do ``work`` on a fresh outcome; whatever it raises becomes the outcome's error."""
+    outcome = Outcome(run_dir)
+    try:
+        work(outcome)
+    except HoldfastError as error:
+        outcome.state, outcome.error = "failed", error
+    except Exception as error:  # noqa: BLE001 - one bad run must not stop the others: it is told
+        outcome.state = "failed"
+        said = f"{type(error).__name__}: {error}"
+        outcome.error = HoldfastError(f"a defect of Holdfast ({said})", "please report it")
+        outcome.trace = traceback.format_exc()
+    return outcome
+
+
+def _sync_now(context: Context, run_dir: RunDir, outcome: Outcome) -> None:
+    writer = writer_of(run_dir)
+    with Survey(run_dir.journal) as survey:
+        run = RunSync(context, run_dir, survey, outcome)
+        run.read(writer)
+        if run.begin(writer):
+            run.finish(writer)
+
+
+class RunSync:
+    """The steps of one run's sync, in the order in which they may be called.
+
+    Args:
+        context: the server.
+        run_dir: the run's folder.
+        survey: its journal.
+        outcome: filled as the steps go.
+    """
+
+    def __init__(self, context: Context, run_dir: RunDir, survey: Survey, outcome: Outcome) -> None:
+        self._context = context
+        self._run_dir = run_dir
+        self._survey = survey
+        self._outcome = outcome
+        self._sight: Sight | None = None
+        self._skipped: set[str] = set()
+        self.catalogue = Catalogue(run_dir.files)
+
+    def read(self, writer: str) -> None:
+        """Survey the whole journal as it lies there now."""
+        # How the folder looks is taken first: whatever changes later makes the run pending again.
+        self._sight = Sight.of(self._run_dir)
+        growing = writer != "gone"
+        self._survey.advance(growing=growing)
+        while self._survey.unsettled and not self._context.stop.wait(_SETTLE_POLL):
+            self._survey.advance(growing=growing)
+
+    def finish(self, writer: str) -> None:
+        """Send all that `read` found, and all files, and have it confirmed."""
+        self.ship_journal(writer)
+        self.ship_files()
+        self.confirm(writer)
+
+    def begin(self, writer: str) -> bool:
+        """Learn the run's name; False when nothing was written yet.
+
+        Raises:
+            DamagedError: the journal has no readable record.
+            UsageError: the run's name is not legal.
+        """
+        survey, outcome = self._survey, self._outcome
+        early = writer == "alive" or (survey.bare and (writer != "gone" or survey.size >= _HEADED))
+        if survey.run_record is None and early:
+            outcome.state = "empty"
+            return False
+        journal = survey.journal
+        if survey.run_record is None:
+            outcome.notes.append("its run record cannot be read: project and entity are defaults")
+        of = address(
+            survey.run_record,
+            self._run_dir,
+            self._context.wishes,
+            self._context.viewer.entity,
+        )
+        outcome.run = str(of)
+        self._of = JournalPath(of, journal)
+        kept = Kept.read(self._run_dir, self._context.base_url)
+        hint = kept.receipt.position if kept and kept.receipt.journal == journal else 0
+        if hint >= survey.position:  # nothing to send, if the server still has it
+            hint = self._context.transport.position(self._of)
+        self._journal = JournalShipper(self._context, self._run_dir, self._of, position=hint)
+        self._files = FileShipper(self._context, self._run_dir, self._of, self.catalogue)
+        self._named = False
+        return True
+
+    def ship_journal(self, writer: str) -> None:
+        """Send what was surveyed and is not there."""
+        self._journal.ship(self._survey, writer)
+        self._tell()
+
+    def tell_writer(self, writer: str) -> None:
+        """Say how the writer is."""
+        self._journal.tell(writer)
+
+    def ship_files(self, *, stop: Callable[[], bool] = lambda: False) -> None:
+        """Send the files that are new or changed since the last call."""
+        changed = self.catalogue.refresh(stop=stop)
+        self._note_skipped()
+        if changed or (self.catalogue.entries and not self._named):
+            self._files.ship()
+            self._named = True
+        self._tell()
+
+    def confirm(self, writer: str) -> None:
+        """Claim what lies on disk, compare the receipt with it, and keep the receipt.
+
+        Raises:
+            UnconfirmedError: the server does not hold what lies on disk.
+        """
+        survey, outcome = self._survey, self._outcome
+        if not self._context.wishes.verify:
+            outcome.state = "sent"
+            return
+        receipt, claim = self._ask(writer)
+        entries = list(self.catalogue.entries.values())
+        found = differences(receipt, claim, survey.records, entries)
+        if found:
+            raise UnconfirmedError(
+                f"the server does not hold what lies on disk: {', '.join(found)}",
+                "sync again; if it stays, keep the folder and report it",
+            )
+        outcome.receipt = receipt
+        outcome.run = f"{receipt.run.entity}/{receipt.run.project}/{receipt.run.run_id}"
+        outcome.url = receipt.run.url
+        final = survey.complete or writer == "gone"
+        outcome.state = "confirmed" if final else "running"
+        self._keep(receipt, writer, final=final)
+        if self.catalogue.unreadable:
+            raise UnconfirmedError(
+                f"all but {len(self.catalogue.unreadable)} files arrived; cannot be read: "
+                f"{self.catalogue.unreadable[0]}",
+                "give read permission and sync again",
+            )
+
+    def _ask(self, writer: str) -> tuple[Receipt, Claim]:
+        """The server's receipt; what it turns out to lack is sent again."""
+        survey = self._survey
+        for attempt in range(_CLAIMS):
+            claim = Claim(
+                size=survey.size,
+                position=survey.position,
+                digest=survey.digest(survey.position),
+                torn=survey.torn,
+                files=len(self.catalogue.entries),
+                writer=writer,
+            )
+            try:
+                return self._context.transport.receipt(self._of, claim), claim
+            except RefusedError as error:
+                if error.code not in {"claim_mismatch", "not_found"} or attempt == _CLAIMS - 1:
+                    raise _unlike(error, claim) from error
+                position = error.detail.get("position", 0)
+                if isinstance(position, int) and position < survey.position:
+                    self._journal.position = position
+                    self._journal.ship(survey, writer)
+                elif error.detail.get("digest") not in {None, claim.digest}:
+                    raise _unlike(error, claim) from error
+                self._files.ship()
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def _keep(self, receipt: Receipt, writer: str, *, final: bool) -> None:
+        if self._sight is None:
+            return
+        kept = Kept(self._context.base_url, self._sight, writer, receipt)
+        try:
+            keep(self._run_dir, kept)
+            if final:
+                mark_synced(self._run_dir)
+        except StorageError as error:
+            # The proof stands without the marker; the run is only looked at again next time.
+            self._outcome.notes.append(f"the receipt could not be kept: {error}")
+
+    def _note_skipped(self) -> None:
+        """One line for all that is no file, each name once however often this is called."""
+        new = [line for line in self.catalogue.skipped if line not in self._skipped]
+        if new:
+            self._skipped.update(new)
+            more = f" and {len(new) - _NAMED} more" if len(new) > _NAMED else ""
+            self._outcome.notes.append(f"left out, no files: {', '.join(new[:_NAMED])}{more}")
+
+    def _tell(self) -> None:
+        """Bring the outcome up to date."""
+        outcome, survey = self._outcome, self._survey
+        outcome.rows = survey.rows
+        outcome.records = dict(survey.records)
+        outcome.gaps = tuple(survey.gaps)
+        outcome.files = len(self.catalogue.entries)
+        outcome.sent = self._journal.sent + self._files.sent
+        if self._journal.run:
+            outcome.url = self._journal.run.url
+
+
+def _unlike(error: RefusedError, claim: Claim) -> HoldfastError:
+    if error.code != "claim_mismatch":
+        return error
+    held = error.detail.get("position")
+    if isinstance(held, int) and held > claim.position:
+        return ahead(held, claim.position)
+    what = f"journal bytes {held} of {claim.position}"
+    if held == claim.position:
+        what = "the bytes of the journal or the list of files differ"
+    return UnconfirmedError(
+        f"the server does not hold what lies on disk: {what}",
+        "sync again; if it stays, keep the folder and report it",
+    )

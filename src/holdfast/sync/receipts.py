@@ -1,0 +1,132 @@
+"""Receipts: is what the server says it holds what lies on disk, and what is kept of the answer.
+
+Owns the comparison, the receipt file beside the journal, and what makes a run pending. Must not
+know how bytes were sent.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from holdfast.errors import RefusedError, StorageError
+from holdfast.rundir import RunDir, read_receipt, write_receipt, writer_of
+from holdfast.sync.context import Wishes
+from holdfast.sync.files import Catalogue
+from holdfast.wire import Claim, FileEntry, Receipt
+
+__all__ = ["Kept", "Sight", "differences", "is_pending", "keep"]
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Sight:
+    """How a run folder looked before it was read: cheap to take, and different after any change."""
+
+    size: int
+    mtime_ns: int
+    files: str
+
+    @classmethod
+    def of(cls, run_dir: RunDir) -> Sight:
+        """Look now; StorageError when the journal is not there."""
+        try:
+            found = os.stat(run_dir.journal)
+        except OSError as error:
+            raise StorageError(
+                f"cannot read {run_dir.journal}: {error.strerror or error}", "check the folder"
+            ) from error
+        return cls(found.st_size, found.st_mtime_ns, Catalogue(run_dir.files).fingerprint())
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A receipt as it was kept beside the journal, with what it was given for."""
+
+    server: str
+    sight: Sight
+    writer: str
+    receipt: Receipt
+
+    @classmethod
+    def read(cls, run_dir: RunDir, server: str) -> Kept | None:
+        """The receipt of this server; None when there is none, or one that cannot be read."""
+        found = read_receipt(run_dir)
+        if not found or found.get("format") != _FORMAT or found.get("server") != server:
+            return None
+        try:
+            sight = Sight(int(found["size"]), int(found["mtime_ns"]), str(found["files"]))
+            receipt = Receipt.from_json(found["receipt"])
+            return cls(server, sight, str(found["writer"]), receipt)
+        except (KeyError, TypeError, ValueError, RefusedError):
+            return None  # a hint only: the run counts as pending and is looked at again
+
+
+def keep(run_dir: RunDir, kept: Kept) -> None:
+    """Write the receipt beside the journal; StorageError when that fails."""
+    write_receipt(
+        run_dir,
+        {
+            "format": _FORMAT,
+            "server": kept.server,
+            "size": kept.sight.size,
+            "mtime_ns": kept.sight.mtime_ns,
+            "files": kept.sight.files,
+            "writer": kept.writer,
+            "receipt": kept.receipt.to_json(),
+        },
+    )
+
+
+def is_pending(run_dir: RunDir, server: str, wishes: Wishes) -> bool:
+    """Whether a run has anything that this server did not confirm.
+
+    W&B's own marker proves nothing. A run whose writer has ended since without an ``exit`` record
+    is pending too: the server has to hear of it.
+    """
+    kept = Kept.read(run_dir, server)
+    if kept is None:
+        return True
+    try:
+        if kept.sight != Sight.of(run_dir):
+            return True
+    except StorageError:
+        return True  # the sync of this run will say what is wrong with it
+    run = kept.receipt.run
+    wished = (wishes.entity, wishes.project, wishes.run_id)
+    held = (run.entity, run.project, run.run_id)
+    if any(want and want != have for want, have in zip(wished, held, strict=True)):
+        return True
+    return not kept.receipt.complete and kept.writer != writer_of(run_dir)
+
+
+def differences(
+    receipt: Receipt,
+    claim: Claim,
+    records: Mapping[str, int],
+    files: Sequence[FileEntry],
+) -> list[str]:
+    """Where a receipt is not what lies on disk, a phrase for each; empty when they agree."""
+    found = []
+    if receipt.position != claim.position:
+        found.append(f"journal bytes {receipt.position} of {claim.position}")
+    elif receipt.digest != claim.digest:
+        found.append("the journal's digest")
+    if (rows := records.get("history", 0)) != receipt.rows:
+        found.append(f"rows {receipt.rows} of {rows}")
+    ours = {name: count for name, count in records.items() if count}
+    theirs = {name: count for name, count in receipt.records.items() if count}
+    found += [
+        f"{name} records {theirs.get(name, 0)} of {ours.get(name, 0)}"
+        for name in sorted((set(ours) | set(theirs)) - {"history"})
+        if ours.get(name, 0) != theirs.get(name, 0)
+    ]
+    held = {entry.path: entry for entry in receipt.files}
+    wrong = [entry.path for entry in files if held.pop(entry.path, None) != entry]
+    if wrong:
+        found.append(f"{len(wrong)} files ({wrong[0]}…)")
+    if held:
+        found.append(f"{len(held)} files that are not on disk ({next(iter(held))}…)")
+    return found

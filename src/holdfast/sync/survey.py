@@ -1,0 +1,223 @@
+"""What lies in a journal on disk, frame by frame: how far it reaches, counts, places to cut.
+
+Owns one pass over the file, which can go on as the file grows. Must not know servers, nor anything
+of a record but its kind, and of the first `run` record its bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import time
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+
+from holdfast.errors import DamagedError, StorageError
+from holdfast.journal import HEADER, Frame, Gap, Reader
+from holdfast.records.decode import kind
+from holdfast.wire import journal_id
+from holdfast.wire.digests import format_digest
+
+__all__ = ["CHUNK_BYTES", "Survey"]
+
+CHUNK_BYTES = 4 << 20
+"""A chunk is at most this long, unless a single frame is longer."""
+
+_MARK_BYTES = 256 << 10
+_SETTLE_SECONDS = 3.0
+_HASH_BYTES = 1 << 20
+
+
+class _WholeReads(io.FileIO):
+    """A file whose `read` gives all that was asked for, short only at the end.
+
+    Not a buffered file: a buffer could hold bytes from before a hole in the file was filled.
+    """
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        data: bytes = super().read(size) or b""
+        while size is not None and 0 < len(data) < size:
+            more = super().read(size - len(data))
+            if not more:
+                break
+            data += more
+        return data
+
+
+class Survey:
+    """One journal file, opened for reading; use as a context manager.
+
+    Args:
+        path: the `.wandb` file.
+        clock: seconds, for telling how long a gap has stood still.
+
+    Attributes:
+        size: bytes of the file at the last `advance`.
+        position: end of the last whole frame that was taken.
+        records: how many records of each kind stand before `position`.
+        gaps: unreadable stretches before `position`, as (start, end).
+        run_record: payload of the first `run` record, or None.
+        unsettled: whether `advance` stopped before a gap that may still fill.
+
+    Raises:
+        StorageError: the file cannot be read.
+    """
+
+    def __init__(self, path: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.path = path
+        self.size = 0
+        self.position = 0
+        self.records: Counter[str] = Counter()
+        self.gaps: list[tuple[int, int]] = []
+        self.run_record: bytes | None = None
+        self.unsettled = False
+        self._first: bytes | None = None
+        self._marks: list[int] = []
+        self._gap_seen: tuple[int, int, float] | None = None
+        self._clock = clock
+        try:
+            self._file = _WholeReads(path, "rb")
+        except OSError as error:
+            raise _unreadable(path, error) from error
+        self._reader = Reader(self._file)
+
+    def __enter__(self) -> Survey:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+    @property
+    def torn(self) -> int:
+        """Bytes after the last whole frame."""
+        return self.size - self.position
+
+    @property
+    def rows(self) -> int:
+        """Rows of history so far."""
+        return self.records["history"]
+
+    @property
+    def complete(self) -> bool:
+        """Whether the journal has its ``exit`` record."""
+        return self.records["exit"] > 0
+
+    @property
+    def journal(self) -> str:
+        """The journal's id: of its first `run` record, else of its first frame.
+
+        Raises:
+            DamagedError: it has no frame at all.
+        """
+        payload = self._first if self.run_record is None else self.run_record
+        if payload is None:
+            raise DamagedError(f"{self.path} has no readable record", _what_it_is(self))
+        return journal_id(payload)
+
+    @property
+    def bare(self) -> bool:
+        """Whether nothing was written yet: no frame, and nothing but (a part of) the header."""
+        return self._first is None and HEADER.startswith(self._bytes(0, len(HEADER) + 1))
+
+    def advance(self, *, growing: bool) -> bool:
+        """Take the frames that were written since; True when there were any.
+
+        Args:
+            growing: the writer may be alive. Then a gap is taken only when it has stood still
+                for some seconds: network filesystems show holes where bytes are under way.
+        """
+        before = self.position
+        self.unsettled = False
+        try:
+            self.size = os.fstat(self._file.fileno()).st_size
+            for item in self._reader:
+                if type(item) is Frame:
+                    self._take(item)
+                elif not self._take_gap(item, growing=growing):  # type: ignore[arg-type]
+                    break
+            self.size = max(os.fstat(self._file.fileno()).st_size, self.position)
+        except OSError as error:
+            raise _unreadable(self.path, error) from error
+        return self.position > before
+
+    def next_end(self, start: int, limit: int = CHUNK_BYTES) -> int:
+        """Where a chunk that begins at ``start`` should end: a position, beyond ``start``.
+
+        At most ``limit`` bytes on, if there is a position within them.
+        """
+        if self.position - start <= limit:
+            return self.position
+        index = bisect_right(self._marks, start + limit) - 1
+        if index >= 0 and self._marks[index] > start:
+            return self._marks[index]
+        return self._marks[index + 1] if index + 1 < len(self._marks) else self.position
+
+    def read(self, start: int, end: int) -> bytes:
+        """The bytes of the file between two positions."""
+        data = self._bytes(start, end)
+        if len(data) != end - start:
+            raise DamagedError(
+                f"{self.path} is shorter than it was a moment ago", "see who writes to it"
+            )
+        return data
+
+    def digest(self, position: int) -> str:
+        """The digest of the file's first ``position`` bytes, read from the disk now."""
+        hasher = hashlib.sha256()
+        for start in range(0, position, _HASH_BYTES):
+            hasher.update(self.read(start, min(start + _HASH_BYTES, position)))
+        return format_digest(hasher.hexdigest())
+
+    def _take(self, frame: Frame) -> None:
+        payload, _, end = frame
+        name = kind(payload)
+        if self._first is None:
+            self._first = payload
+        if name == "run" and self.run_record is None:
+            self.run_record = payload
+        self.records[name] += 1
+        # Every place to cut is the end of a frame; a long frame gets one right before it.
+        if end - (self._marks[-1] if self._marks else 0) > _MARK_BYTES and self.position:
+            self._marks.append(self.position)
+        self.position = end
+
+    def _take_gap(self, gap: Gap, *, growing: bool) -> bool:
+        if growing:
+            now = self._clock()
+            if self._gap_seen is None or self._gap_seen[:2] != (gap.start, gap.end):
+                self._gap_seen = (gap.start, gap.end, now)
+            if now - self._gap_seen[2] < _SETTLE_SECONDS:
+                self.unsettled = True
+                self._reader = Reader(self._file, start=self.position)
+                return False
+        self._gap_seen = None
+        self.gaps.append((gap.start, gap.end))
+        return True
+
+    def _bytes(self, start: int, end: int) -> bytes:
+        try:
+            self._file.seek(start)
+            return self._file.read(end - start)
+        except OSError as error:
+            raise _unreadable(self.path, error) from error
+
+
+def _what_it_is(survey: Survey) -> str:
+    if survey.size == 0:
+        return "the file is empty: nothing of this run reached the disk"
+    return "it is damaged, or no W&B journal at all; look at it, then remove or restore the folder"
+
+
+def _unreadable(path: Path, error: OSError) -> StorageError:
+    return StorageError(
+        f"cannot read {path}: {error.strerror or error}", "check that it exists and may be read"
+    )

@@ -1,0 +1,200 @@
+"""Sending the files of one run: by digest, what is missing, small ones in packs.
+
+Owns the order: name, upload what is missing, name again. Never holds more than one part or one
+pack in memory. Must not know the journal.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+
+from holdfast.errors import RefusedError, UnconfirmedError
+from holdfast.rundir import RunDir
+from holdfast.sync.context import Context
+from holdfast.sync.files import Catalogue, ChangedError, open_regular
+from holdfast.sync.retry import StoppedError
+from holdfast.wire import FileEntry, JournalPath, PartAnswer, digest_of
+
+__all__ = ["FileShipper"]
+
+_SMALL_BYTES = 256 << 10
+_PACK_BYTES = 4 << 20
+_PACK_FILES = 1000
+_PART_BYTES = 8 << 20
+_ROUNDS = 5
+_MAX_STUCK = 8
+
+
+class FileShipper:
+    """Brings the files of one run to the server.
+
+    Args:
+        context: the server.
+        run_dir: the run's folder, for reports.
+        of: the journal beside which the files lie.
+        catalogue: the files.
+
+    Attributes:
+        sent: bytes that went out.
+    """
+
+    def __init__(
+        self, context: Context, run_dir: RunDir, of: JournalPath, catalogue: Catalogue
+    ) -> None:
+        self.sent = 0
+        self._context = context
+        self._run_dir = run_dir
+        self._of = of
+        self._catalogue = catalogue
+
+    def ship(self) -> None:
+        """Name all files of the catalogue and upload what the server lacks.
+
+        A file that changed while it was sent is looked at and taken again.
+
+        Raises:
+            UnconfirmedError: files change faster than they can be sent.
+        """
+        for _ in range(_ROUNDS):
+            entries = list(self._catalogue.entries.values())
+            missing = set(self._context.transport.name_files(self._of, entries))
+            if not missing:
+                return
+            wanted = _one_path_each(entries, missing)
+            self._context.report.expect(self._run_dir, sum(entry.size for entry in wanted))
+            changed = self._upload(wanted)
+            for path in changed:
+                self._catalogue.forget(path)
+            if changed:
+                self._catalogue.refresh()
+        raise UnconfirmedError(
+            f"the files below {self._catalogue.root} change while they are sent",
+            "sync again when nothing writes to them",
+        )
+
+    def _upload(self, wanted: Sequence[FileEntry]) -> list[str]:
+        """Send these files; returns the paths of those that are no longer what they were."""
+        changed = []
+        small = [entry for entry in wanted if entry.size <= self._small]
+        for group in _groups(small, self._pack_bytes):
+            changed += self._send_pack(group)
+        for entry in wanted:
+            if entry.size > self._small:
+                try:
+                    self._send_parts(entry)
+                except ChangedError:
+                    changed.append(entry.path)
+        return changed
+
+    @property
+    def _pack_bytes(self) -> int:
+        # The line that names a pack's blobs counts too: 120 bytes each are enough for it.
+        return min(_PACK_BYTES, self._context.viewer.part_bytes) - 120 * _PACK_FILES
+
+    @property
+    def _small(self) -> int:
+        return min(_SMALL_BYTES, self._pack_bytes)
+
+    def _send_pack(self, group: Sequence[FileEntry]) -> list[str]:
+        blobs, changed = [], []
+        for entry in group:
+            self._check_stop()
+            data = _read_small(self._catalogue, entry)
+            if data is None or digest_of(data) != entry.digest:
+                changed.append(entry.path)
+            else:
+                blobs.append((entry.digest, data))
+        if blobs:
+            self._context.transport.send_pack(self._of.run.entity, blobs)
+            self._count(sum(len(data) for _, data in blobs))
+        return changed
+
+    def _send_parts(self, entry: FileEntry) -> None:
+        """Send one large file from where its upload stands.
+
+        Raises:
+            ChangedError: it is no longer what its digest says.
+        """
+        transport, entity = self._context.transport, self._of.run.entity
+        state = transport.upload_state(entity, entry.digest)
+        self._context.report.advance(self._run_dir, state.offset)
+        part = min(_PART_BYTES, self._context.viewer.part_bytes)
+        stuck = 0
+        try:
+            with open_regular(self._catalogue.root / entry.path) as file:
+                while not state.complete:
+                    self._check_stop()
+                    before = state.offset
+                    os.lseek(file.fd, before, os.SEEK_SET)
+                    data = _read_exactly(file.fd, min(part, entry.size - before))
+                    state = self._send_part(entry, before, data)
+                    stuck = 0 if state.offset > before else stuck + 1
+                    if stuck > _MAX_STUCK and not state.complete:
+                        raise RefusedError(
+                            f"the server does not take {entry.path} beyond byte {before}",
+                            "try again later; look into the server's log",
+                        )
+        except OSError as error:
+            raise ChangedError(entry.path) from error
+
+    def _send_part(self, entry: FileEntry, offset: int, data: bytes) -> PartAnswer:
+        transport, entity = self._context.transport, self._of.run.entity
+        try:
+            state = transport.send_part(entity, entry.digest, offset, entry.size, data)
+        except RefusedError as error:
+            if error.code == "digest_mismatch":
+                raise ChangedError(entry.path) from error
+            if error.code != "offset_mismatch":
+                raise
+            # Another job, or an earlier try of this one, sends the same bytes.
+            return transport.upload_state(entity, entry.digest)
+        self._count(len(data))
+        return state
+
+    def _count(self, size: int) -> None:
+        self.sent += size
+        self._context.report.advance(self._run_dir, size)
+
+    def _check_stop(self) -> None:
+        if self._context.stop.is_set():
+            raise StoppedError("stopped", "run the command again")
+
+
+def _one_path_each(entries: Sequence[FileEntry], missing: set[str]) -> list[FileEntry]:
+    """One file for each missing digest."""
+    return list({entry.digest: entry for entry in entries if entry.digest in missing}.values())
+
+
+def _groups(entries: Sequence[FileEntry], limit: int) -> Iterator[list[FileEntry]]:
+    group: list[FileEntry] = []
+    size = 0
+    for entry in entries:
+        if group and (size + entry.size > limit or len(group) == _PACK_FILES):
+            yield group
+            group, size = [], 0
+        group.append(entry)
+        size += entry.size
+    if group:
+        yield group
+
+
+def _read_small(catalogue: Catalogue, entry: FileEntry) -> bytes | None:
+    """The bytes of a small file; None when it is gone or grew."""
+    try:
+        with open_regular(catalogue.root / entry.path) as file:
+            data = os.read(file.fd, entry.size + 1)
+    except OSError:
+        return None
+    return data if len(data) == entry.size else None
+
+
+def _read_exactly(descriptor: int, size: int) -> bytes:
+    parts = []
+    while size > 0:
+        data = os.read(descriptor, size)
+        if not data:
+            raise ChangedError("the file is shorter than it was")
+        parts.append(data)
+        size -= len(data)
+    return b"".join(parts)

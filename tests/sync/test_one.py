@@ -1,0 +1,425 @@
+"""One run, brought over and proven."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sync.making import append_rows, context, make_run, rows, start_run
+from sync.memory_server import MemoryServer, refused
+
+from holdfast.errors import (
+    DamagedError,
+    HoldfastError,
+    StorageError,
+    UnconfirmedError,
+    UnreachableError,
+    UsageError,
+)
+from holdfast.ids import RunPath
+from holdfast.journal import HEADER
+from holdfast.records import encode
+from holdfast.rundir import RunDir, read_receipt
+from holdfast.sync import survey as survey_module
+from holdfast.sync.context import Wishes
+from holdfast.sync.one import sync_run
+from holdfast.sync.receipts import is_pending
+from holdfast.wire import digest_of
+
+
+def held(server: MemoryServer, run_dir: RunDir) -> bool:
+    """Whether the server holds the journal and the files as they lie on disk."""
+    (journal,) = [j for j in server.journals if j.run.run_id == run_dir.run_id]
+    data = run_dir.journal.read_bytes()
+    files = {
+        str(path.relative_to(run_dir.files)): path.read_bytes()
+        for path in run_dir.files.rglob("*")
+        if path.is_file()
+    }
+    there = {
+        path: server.blobs[journal.run.entity, entry.digest]
+        for path, entry in server.files.get(journal, {}).items()
+    }
+    return data.startswith(server.journals[journal]) and there == files
+
+
+@pytest.fixture
+def server() -> MemoryServer:
+    return MemoryServer()
+
+
+def test_a_finished_run(server: MemoryServer, tmp_path: Path) -> None:
+    run_dir = make_run(tmp_path, "aaaa", count=25)
+    outcome = sync_run(context(server), run_dir)
+    assert outcome.error is None
+    assert (outcome.state, outcome.run, outcome.rows) == ("confirmed", "ann/digits/aaaa", 25)
+    assert outcome.url == "http://memory/ann/digits/aaaa"
+    assert outcome.records == {"header": 1, "run": 1, "history": 25, "exit": 1}
+    assert held(server, run_dir)
+    assert run_dir.synced_marker.exists()
+    receipt = read_receipt(run_dir)
+    assert receipt is not None
+    assert receipt["receipt"]["rows"] == 25
+    assert not is_pending(run_dir, "http://memory", Wishes())
+    assert is_pending(run_dir, "http://elsewhere", Wishes())
+
+
+def test_a_small_run_takes_five_requests_and_again_fewer(
+    server: MemoryServer, tmp_path: Path
+) -> None:
+    first = make_run(tmp_path, "aaaa", number=1)
+    second = make_run(tmp_path, "bbbb", number=2)
+    some = context(server)
+    server.calls.clear()
+    sync_run(some, first)
+    assert server.calls == {"chunk": 1, "files": 2, "pack": 1, "receipt": 1}
+    server.calls.clear()
+    sync_run(some, second)  # the same requirements.txt is already there
+    assert server.calls == {"chunk": 1, "files": 1, "receipt": 1}
+    server.calls.clear()
+    sync_run(some, second)
+    assert server.calls == {"position": 1, "files": 1, "receipt": 1}
+
+
+def test_nothing_but_markers_is_written(server: MemoryServer, tmp_path: Path) -> None:
+    run_dir = make_run(tmp_path, "aaaa")
+    before = {p: p.read_bytes() for p in run_dir.path.rglob("*") if p.is_file()}
+    sync_run(context(server), run_dir)
+    after = {p: p.read_bytes() for p in run_dir.path.rglob("*") if p.is_file()}
+    new = {p for p in after if p not in before}
+    assert new == {run_dir.receipt, run_dir.synced_marker}
+    assert all(after[p] == data for p, data in before.items())
+
+
+def test_wishes_change_the_address(server: MemoryServer, tmp_path: Path) -> None:
+    run_dir = make_run(tmp_path, "aaaa", entity="team")
+    assert sync_run(context(server), run_dir).run == "team/digits/aaaa"
+    some = context(server, entity="other", project="p", run_id="r")
+    assert sync_run(some, run_dir).run == "other/p/r"
+    assert is_pending(run_dir, "http://memory", Wishes(project="q"))
+    assert not is_pending(run_dir, "http://memory", Wishes(project="p"))
+    bad = sync_run(context(server, project="a/b"), run_dir)
+    assert isinstance(bad.error, UsageError)
+    assert "--project" in str(bad.error)
+
+
+def test_no_verify_asks_for_no_receipt(server: MemoryServer, tmp_path: Path) -> None:
+    run_dir = make_run(tmp_path, "aaaa")
+    assert sync_run(context(server, verify=False), run_dir).state == "sent"
+    assert server.calls["receipt"] == 0
+    assert not run_dir.synced_marker.exists()
+    assert held(server, run_dir)
+
+
+def test_many_chunks(server: MemoryServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(survey_module, "_MARK_BYTES", 1000)
+    small = MemoryServer(chunk_bytes=5000)
+    run_dir = make_run(tmp_path, "aaaa", count=2000)
+    outcome = sync_run(context(small), run_dir)
+    assert outcome.state == "confirmed"
+    size = run_dir.journal.stat().st_size
+    assert size / 5000 <= small.calls["chunk"] <= size / 3500
+    assert held(small, run_dir)
+
+
+def test_a_record_longer_than_a_chunk(tmp_path: Path) -> None:
+    run_dir, writer = start_run(tmp_path, "aaaa")
+    append_rows(writer, rows(3))
+    writer.append(encode.output("stdout", "x" * 6_000_000, 1.79e9))
+    append_rows(writer, rows(3, first=3))
+    writer.append(encode.exit_record(0, 1))
+    writer.close()
+    server = MemoryServer()
+    assert sync_run(context(server), run_dir).state == "confirmed"
+    assert held(server, run_dir)
+    outcome = sync_run(context(MemoryServer(chunk_bytes=5 << 20)), run_dir)
+    assert "longer than the server takes" in str(outcome.error)
+
+
+@pytest.mark.parametrize("already", [0, 3, 9])
+def test_the_servers_position_is_the_truth(tmp_path: Path, already: int) -> None:
+    """A server that already holds a part gets the rest; one that lost some gets it again."""
+    server = MemoryServer()
+    run_dir, writer = start_run(tmp_path, "aaaa")
+    append_rows(writer, rows(already))
+    assert sync_run(context(server), run_dir).state == "running"
+    append_rows(writer, rows(10, first=already))
+    writer.append(encode.exit_record(0, 1))
+    writer.close()
+    run_dir.receipt.unlink()  # the hint may go at any time
+    outcome = sync_run(context(server), run_dir)
+    assert (outcome.state, outcome.rows) == ("confirmed", already + 10)
+    assert held(server, run_dir)
+    server.journals.clear()
+    server.files.clear()
+    server.blobs.clear()
+    assert sync_run(context(server), run_dir).state == "confirmed"
+    assert held(server, run_dir)
+
+
+def test_a_server_with_more_than_the_disk(server: MemoryServer, tmp_path: Path) -> None:
+    run_dir = make_run(tmp_path, "aaaa", count=10)
+    sync_run(context(server), run_dir)
+    data = run_dir.journal.read_bytes()
+    run_dir.journal.write_bytes(data[: len(data) // 2])
+    outcome = sync_run(context(server), run_dir)
+    assert isinstance(outcome.error, UnconfirmedError)
+    assert "older copy" in str(outcome.error)
+
+
+@pytest.mark.parametrize("what", ["byte", "row", "file", "extra"])
+def test_a_receipt_that_is_not_the_disk(server: MemoryServer, tmp_path: Path, what: str) -> None:
+    """A server that answers something else than what lies on disk is not believed."""
+    run_dir = make_run(tmp_path, "aaaa")
+    honest = server.receipt
+
+    def lying(journal: Any, claim: Any) -> Any:
+        receipt = honest(journal, claim)
+        change: dict[str, Any] = {
+            "byte": {"digest": digest_of(b"other")},
+            "row": {"rows": receipt.rows - 1},
+            "file": {"files": ()},
+            "extra": {"records": {**receipt.records, "alert": 1}},
+        }[what]
+        return type(receipt)(**{**receipt.__dict__, **change})
+
+    server.receipt = lying  # type: ignore[method-assign]
+    outcome = sync_run(context(server), run_dir)
+    assert isinstance(outcome.error, UnconfirmedError)
+    assert outcome.state == "failed"
+    assert not run_dir.synced_marker.exists()
+    assert not run_dir.receipt.exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "phrase"),
+    [(b"", "empty"), (b"hello, this is text\n" * 50, "no W&B journal"), (bytes(70_000), "damaged")],
+)
+def test_no_journal_at_all(
+    server: MemoryServer, tmp_path: Path, content: bytes, phrase: str
+) -> None:
+    run_dir = make_run(tmp_path, "aaaa")
+    run_dir.journal.write_bytes(content)
+    os.utime(run_dir.journal, (1, 1))
+    outcome = sync_run(context(server), run_dir)
+    assert isinstance(outcome.error, DamagedError)
+    assert phrase in str(outcome.error)
+    assert str(run_dir.journal) in str(outcome.error)
+
+
+def test_nothing_yet(server: MemoryServer, tmp_path: Path) -> None:
+    run_dir = make_run(tmp_path, "aaaa")
+    run_dir.journal.write_bytes(HEADER)
+    assert sync_run(context(server), run_dir).state == "empty"
+    assert server.journals == {}
+
+
+def test_missing_journal(server: MemoryServer, tmp_path: Path) -> None:
+    run_dir = make_run(tmp_path, "aaaa")
+    run_dir.journal.unlink()
+    assert isinstance(sync_run(context(server), run_dir).error, StorageError)
+
+
+def test_torn_tail_and_damage(server: MemoryServer, tmp_path: Path) -> None:
+    run_dir = make_run(tmp_path, "aaaa", count=3000, finished=False)
+    data = bytearray(run_dir.journal.read_bytes())
+    data[70_000:70_010] = bytes(10)
+    run_dir.journal.write_bytes(data[:-5])
+    outcome = sync_run(context(server), run_dir)
+    assert outcome.state == "confirmed"
+    assert len(outcome.gaps) == 1
+    assert 2900 < outcome.rows < 3000
+    assert held(server, run_dir)
+
+
+def test_a_run_record_that_is_damaged(server: MemoryServer, tmp_path: Path) -> None:
+    run_dir = make_run(tmp_path, "aaaa", count=100)
+    data = bytearray(run_dir.journal.read_bytes())
+    at = data.index(b"digits")
+    data[at] ^= 1
+    run_dir.journal.write_bytes(data)
+    outcome = sync_run(context(server), run_dir)
+    assert (outcome.state, outcome.run) == ("confirmed", "ann/uncategorized/aaaa")
+    assert outcome.rows == 100
+    assert "run record" in outcome.notes[0]
+
+
+def test_a_live_run(server: MemoryServer, tmp_path: Path) -> None:
+    run_dir, writer = start_run(tmp_path, "aaaa")
+    append_rows(writer, rows(5))
+    outcome = sync_run(context(server), run_dir)
+    assert (outcome.state, outcome.rows) == ("running", 5)
+    assert list(server.writers.values()) == ["alive"]
+    assert not run_dir.synced_marker.exists()
+    assert not is_pending(run_dir, "http://memory", Wishes())
+    writer.close()
+    assert is_pending(run_dir, "http://memory", Wishes())  # the server has to hear of its end
+    assert sync_run(context(server), run_dir).state == "confirmed"
+    assert list(server.writers.values()) == ["gone"]
+    assert run_dir.synced_marker.exists()
+
+
+def test_a_live_run_without_its_run_record(server: MemoryServer, tmp_path: Path) -> None:
+    run_dir, writer = start_run(tmp_path, "aaaa")
+    data = run_dir.journal.read_bytes()
+    with run_dir.journal.open("r+b") as file:
+        file.truncate(data.index(b"digits") - 20)
+    assert sync_run(context(server), run_dir).state == "empty"
+    writer.close()
+
+
+# Files
+
+
+def test_files_of_all_sizes(tmp_path: Path) -> None:
+    server = MemoryServer(part_bytes=300_000)
+    big = os.urandom(1_000_000)
+    files = {
+        "empty": b"",
+        "copy": big,
+        "big.bin": big,
+        "edge": os.urandom(256 << 10),
+        **{f"media/{i}.txt": b"%d" % i * 1000 for i in range(50)},
+        "ünïcode/ñ ame": b"x",
+        "back\\slash": b"y",
+    }
+    run_dir = make_run(tmp_path, "aaaa", files=files)
+    outcome = sync_run(context(server), run_dir)
+    assert (outcome.state, outcome.files) == ("confirmed", len(files))
+    assert held(server, run_dir)
+    assert server.calls["part"] <= 5
+    server.calls.clear()
+    sync_run(context(server), run_dir)
+    assert not server.calls["part"]
+    assert not server.calls["pack"]
+
+
+def test_an_upload_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    server = MemoryServer(part_bytes=100_000)
+    run_dir = make_run(tmp_path, "aaaa", files={"big": os.urandom(1_000_000)})
+
+    def fail(method: str, when: str) -> None:
+        if method == "part" and when == "after" and server.calls["part"] % 4 == 0:
+            raise UnreachableError("gone", "try")
+
+    server.fail = fail
+    states = [sync_run(context(server), run_dir).state for _ in range(3)]
+    assert states == ["failed", "failed", "confirmed"]
+    assert server.calls["part"] == 10
+    assert held(server, run_dir)
+
+
+def test_odd_things_in_files(server: MemoryServer, tmp_path: Path) -> None:
+    run_dir = make_run(tmp_path, "aaaa", files={"a": b"1"})
+    saved = tmp_path / "elsewhere.bin"
+    saved.write_bytes(b"saved by the user")
+    (run_dir.files / "saved").symlink_to(saved)
+    (run_dir.files / "dangling").symlink_to(tmp_path / "none")
+    (run_dir.files / "loop").symlink_to(run_dir.files / "loop")
+    (run_dir.files / "folder").symlink_to(tmp_path)
+    os.mkfifo(run_dir.files / "fifo")
+    with socket.socket(socket.AF_UNIX) as unix:
+        os.chdir(run_dir.files)
+        unix.bind("socket")
+    some = context(server)
+    outcome = sync_run(some, run_dir)
+    assert (outcome.state, outcome.files) == ("confirmed", 2)
+    (journal,) = server.files
+    assert sorted(server.files[journal]) == ["a", "saved"]
+    notes = "\n".join(outcome.notes)
+    for name in ("dangling", "loop", "folder", "fifo", "socket"):
+        assert name in notes
+
+
+def test_a_name_that_is_no_unicode(server: MemoryServer, tmp_path: Path) -> None:
+    run_dir = make_run(tmp_path, "aaaa", files={"a": b"1"})
+    with open(os.fsencode(run_dir.files) + b"/\xff", "wb"):
+        pass
+    outcome = sync_run(context(server), run_dir)
+    assert isinstance(outcome.error, UnconfirmedError)
+    assert "Unicode" in str(outcome.error)
+    (journal,) = server.files
+    assert list(server.files[journal]) == ["a"]
+
+
+@pytest.mark.parametrize("size", [10, 1_000_000])
+def test_a_file_that_changes_while_it_is_sent(tmp_path: Path, size: int) -> None:
+    server = MemoryServer(part_bytes=300_000)
+    run_dir = make_run(tmp_path, "aaaa", files={"log": b"a" * size, "other": b"x"})
+    moments = iter([b"b" * size, b"c" * (size + 5)])
+
+    def fail(method: str, when: str) -> None:
+        if method == "files" and when == "after" and (data := next(moments, None)):
+            (run_dir.files / "log").write_bytes(data)
+
+    server.fail = fail
+    assert sync_run(context(server), run_dir).state == "confirmed"
+    assert held(server, run_dir)
+
+
+def test_a_file_that_never_stands_still(server: MemoryServer, tmp_path: Path) -> None:
+    run_dir = make_run(tmp_path, "aaaa", files={"log": b""})
+
+    def fail(method: str, when: str) -> None:
+        with (run_dir.files / "log").open("ab") as file:
+            file.write(b"x")
+
+    server.fail = fail
+    outcome = sync_run(context(server), run_dir)
+    assert isinstance(outcome.error, UnconfirmedError)
+    assert "change while" in str(outcome.error)
+
+
+def test_a_file_that_was_removed_since(server: MemoryServer, tmp_path: Path) -> None:
+    run_dir = make_run(tmp_path, "aaaa", files={"a": b"1", "b": b"2"})
+    sync_run(context(server), run_dir)
+    (run_dir.files / "a").unlink()
+    assert is_pending(run_dir, "http://memory", Wishes())
+    outcome = sync_run(context(server), run_dir)
+    assert (outcome.state, outcome.files) == ("confirmed", 1)
+    (run_dir.files / "b").unlink()
+    assert sync_run(context(server), run_dir).state == "confirmed"
+    assert held(server, run_dir)
+
+
+# Every step may fail, before or after the server acted: the next sync puts it right.
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("method", ["chunk", "files", "state", "part", "pack", "receipt"])
+def test_any_step_may_fail(tmp_path: Path, method: str, when: str) -> None:
+    server = MemoryServer(part_bytes=500_000)
+    run_dir = make_run(tmp_path, "aaaa", files={"small": b"1", "big": os.urandom(600_000)})
+    broken = []
+
+    def fail(called: str, moment: str) -> None:
+        if (called, moment) == (method, when) and not broken:
+            broken.append(1)
+            raise UnreachableError("no answer", "try again")
+
+    server.fail = fail
+    some = context(server)
+    first = sync_run(some, run_dir)
+    assert isinstance(first.error, UnreachableError)
+    assert not run_dir.synced_marker.exists()
+    second = sync_run(some, run_dir)
+    assert second.state == "confirmed"
+    assert held(server, run_dir)
+    assert server.journals[next(iter(server.journals))] == run_dir.journal.read_bytes()
+    assert RunPath("ann", "digits", "aaaa") == next(iter(server.journals)).run
+
+
+def test_a_defect_is_told_not_raised(server: MemoryServer, tmp_path: Path) -> None:
+    def fail(method: str, when: str) -> None:
+        if method == "chunk":
+            raise ZeroDivisionError("boo")
+
+    some = context(server)
+    server.fail = fail
+    outcome = sync_run(some, make_run(tmp_path, "aaaa"))
+    assert isinstance(outcome.error, HoldfastError)
+    assert "ZeroDivisionError" in outcome.trace
+    assert refused("x", 1).code == "x"
