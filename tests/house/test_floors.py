@@ -114,10 +114,11 @@ def _outside_imports() -> Iterator[tuple[str, str, str]]:
 
 
 def test_each_outside_library_has_one_home() -> None:
+    """One room of the package; the demo is no room and may use any of them."""
     wrong = [
         f"{where}: {importer} imports {library}"
         for library, importer, where in _outside_imports()
-        if library not in LIBRARIES or LIBRARIES[library].home != importer
+        if library not in LIBRARIES or importer not in {LIBRARIES[library].home, "demo"}
     ]
     assert not wrong, "\n".join(wrong)
 

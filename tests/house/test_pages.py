@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -43,6 +44,18 @@ def test_no_lock_with_addresses() -> None:
     assert "uv.lock" not in {path.name for path in files()}
     assert "://" not in (ROOT / "requirements.lock").read_text(encoding="utf-8")
     assert '"resolved"' not in (ROOT / "web/package-lock.json").read_text(encoding="utf-8")
+
+
+def test_the_npm_lock_names_the_packages_of_every_platform() -> None:
+    """Where one is left out (its registry lacked it), `npm ci` refuses the lock everywhere."""
+    packages = json.loads((ROOT / "web/package-lock.json").read_text(encoding="utf-8"))["packages"]
+    missing = {
+        name
+        for entry in packages.values()
+        for name in entry.get("optionalDependencies", ())
+        if not any(path.endswith(f"node_modules/{name}") for path in packages)
+    }
+    assert not missing, sorted(missing)
 
 
 @pytest.mark.parametrize("page", _PAGES, ids=_name)
