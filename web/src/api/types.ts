@@ -1,0 +1,125 @@
+/** The read side of `docs/formats/http.md`, as types. */
+import type { Json } from "../lib/values.ts";
+
+export type RunState = "running" | "finished" | "failed" | "crashed" | "pending";
+export type Proof = "confirmed" | "arriving" | "gaps";
+export type Stream = "history" | "system";
+export type Tree = { [key: string]: Json };
+
+export interface ProjectName {
+  entity: string;
+  project: string;
+}
+
+export interface RunName extends ProjectName {
+  run: string;
+}
+
+export interface Viewer {
+  server: string;
+  version: string;
+  user: string;
+  entity: string;
+}
+
+export interface Project extends ProjectName {
+  runs: number;
+  created_at: number;
+  heard_at: number | null;
+}
+
+export interface Row extends ProjectName {
+  run_id: string;
+  name: string;
+  state: RunState;
+  proof: Proof;
+  created_at: number;
+  started_at: number | null;
+  heard_at: number | null;
+  duration: number | null;
+  group: string | null;
+  job_type: string | null;
+  tags: string[];
+  notes: string | null;
+  rows: number;
+  last_step: number | null;
+  config: Tree;
+  summary: Tree;
+}
+
+export interface Journal {
+  journal: string;
+  started_at: number | null;
+  position: number;
+  rows: number;
+  gaps: [number, number][];
+  complete: boolean;
+  writer: "alive" | "gone" | "unknown";
+  proof: Proof;
+  first_step: number | null;
+  last_step: number | null;
+}
+
+export interface Run extends Row {
+  metadata: Tree;
+  defined_metrics: Json;
+  metrics: { history: Record<string, string>; system: Record<string, string> };
+  exit_code: number | null;
+  journals: Journal[];
+}
+
+export interface RunPage {
+  runs: Row[];
+  next: string | null;
+  total: number;
+}
+
+export interface Keys {
+  metrics: string[];
+  system: string[];
+  config: string[];
+  summary: string[];
+}
+
+export interface Changes {
+  cursor: string | number;
+  runs: string[];
+}
+
+export interface Mark {
+  x: number;
+  kind: "NaN" | "Infinity" | "-Infinity";
+}
+
+export interface Line {
+  run: string;
+  key: string;
+  x: number[];
+  y: number[];
+  lo: number[];
+  hi: number[];
+  total: number;
+  exact: boolean;
+  marks: Mark[];
+  breaks: number[];
+}
+
+export interface ConsoleLine {
+  number: number;
+  stream: "stdout" | "stderr";
+  timestamp: number | null;
+  text: string;
+}
+
+export interface ConsolePage {
+  lines: ConsoleLine[];
+  next: number | string | null;
+}
+
+export interface RunFile {
+  path: string;
+  size: number;
+  digest: string;
+  journal: string;
+  updated_at: number;
+}

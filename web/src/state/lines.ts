@@ -1,0 +1,122 @@
+/**
+ * The lines of one panel. Each run's line is kept until the server says that the run changed, so that showing one
+ * more run, or a change of one, asks for that one only; a line of which nothing was thinned serves every zoom.
+ */
+import { useEffect, useMemo, useRef, useState } from "react";
+import { ApiError } from "../api/http.ts";
+import { fetchLines, type LinesWanted } from "../api/lines.ts";
+import type { Line } from "../api/types.ts";
+import { onRefusal } from "./queries.ts";
+
+/** One panel's question: one key over the shown runs. */
+export interface PanelWanted extends Omit<LinesWanted, "keys"> {
+  key: string;
+}
+
+interface Kept {
+  version: number;
+  /** null: the run has no such metric. */
+  line: Line | null;
+}
+
+type Shelf = Map<string, Kept>;
+
+const SHELVES = 400;
+const shelves = new Map<string, Shelf>();
+
+export function shelfName(wanted: PanelWanted, span: PanelWanted["span"]): string {
+  const { entity, project, stream, key, x, points, stretches } = wanted;
+  return JSON.stringify([entity, project, stream, key, x, points, stretches, span]);
+}
+
+/** The shelf of this name, used last; the one not used for longest is given up. */
+function shelfOf(name: string): Shelf {
+  const shelf = shelves.get(name) ?? new Map<string, Kept>();
+  shelves.delete(name);
+  shelves.set(name, shelf);
+  if (shelves.size > SHELVES) shelves.delete(shelves.keys().next().value as string);
+  return shelf;
+}
+
+type Versions = ReadonlyMap<string, number>;
+
+/** What is kept for a run, whether or not it is of its latest version. */
+function keptFor(wanted: PanelWanted, run: string): Kept | undefined {
+  const whole = shelfOf(shelfName(wanted, null)).get(run);
+  if (wanted.span === null || (whole && (whole.line === null || whole.line.exact))) return whole;
+  return shelfOf(shelfName(wanted, wanted.span)).get(run);
+}
+
+export function missingRuns(wanted: PanelWanted, versions: Versions): string[] {
+  return wanted.runs.filter((run) => keptFor(wanted, run)?.version !== (versions.get(run) ?? 0));
+}
+
+export function keep(wanted: PanelWanted, runs: readonly string[], lines: readonly Line[], versions: Versions): void {
+  const shelf = shelfOf(shelfName(wanted, wanted.span));
+  const found = new Map(lines.filter((line) => line.key === wanted.key).map((line) => [line.run, line]));
+  for (const run of runs) shelf.set(run, { version: versions.get(run) ?? 0, line: found.get(run) ?? null });
+}
+
+export function keptLines(wanted: PanelWanted): Line[] {
+  return wanted.runs.flatMap((run) => keptFor(wanted, run)?.line ?? []);
+}
+
+export interface PanelLines {
+  lines: readonly Line[];
+  /** The question that `lines` answer. */
+  answers: PanelWanted | null;
+  loading: boolean;
+  error: ApiError | null;
+  retry: () => void;
+}
+
+/** Asks for what is missing while `active`; what was there stays until the answer comes. */
+export function useLines(wanted: PanelWanted, versions: Versions, active: boolean): PanelLines {
+  const [drawn, setDrawn] = useState<{ lines: readonly Line[]; answers: PanelWanted | null }>({ lines: [], answers: null });
+  const [error, setError] = useState<ApiError | null>(null);
+  const [loading, setLoading] = useState(false);
+  const [attempt, setAttempt] = useState(0);
+  const question = JSON.stringify([wanted, wanted.runs.map((run) => versions.get(run) ?? 0)]);
+  const latest = useRef({ wanted, versions });
+  useEffect(() => {
+    latest.current = { wanted, versions };
+  });
+  useEffect(() => {
+    if (!active) return undefined;
+    const { wanted, versions } = latest.current;
+    const abort = new AbortController();
+    const missing = missingRuns(wanted, versions);
+    const show = () => setDrawn({ lines: keptLines(wanted), answers: wanted });
+    if (missing.length === 0) {
+      show();
+      setLoading(false);
+      setError(null);
+      return undefined;
+    }
+    setLoading(true);
+    ask(wanted, missing, versions, abort.signal).then(
+      () => { show(); setLoading(false); setError(null); },
+      (failure: unknown) => {
+        if (abort.signal.aborted) return;
+        onRefusal(failure);
+        setLoading(false);
+        setError(failure instanceof ApiError ? failure : new ApiError(0, "internal", String(failure), "Reload the page."));
+      },
+    );
+    return () => abort.abort();
+  }, [question, active, attempt]);
+  return useMemo(
+    () => ({ ...drawn, loading, error, retry: () => setAttempt((count) => count + 1) }), [drawn, loading, error],
+  );
+}
+
+async function ask(wanted: PanelWanted, runs: string[], versions: Versions, signal: AbortSignal): Promise<void> {
+  const { key, ...rest } = wanted;
+  keep(wanted, runs, await fetchLines({ ...rest, runs, keys: [key] }, signal), versions);
+}
+
+/** How many points of each line are asked for: what the pixels can show, less when many lines share them. */
+export function pointsFor(runs: number, full: boolean): number {
+  const points = runs <= 24 ? 500 : runs <= 100 ? 240 : runs <= 300 ? 120 : 60;
+  return full ? points * 2 : points;
+}

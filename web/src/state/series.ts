@@ -1,0 +1,41 @@
+/** From the server's lines to what a chart draws. */
+import type { Line, Stream } from "../api/types.ts";
+import { xExtent } from "../charts/extent.ts";
+import type { Series, Span, XKind } from "../charts/series.ts";
+import { smooth } from "../lib/smooth.ts";
+
+/** A run as charts know it. */
+export interface DrawnRun {
+  id: string;
+  name: string;
+  colour: string;
+}
+
+export function seriesOf(lines: readonly Line[], runs: readonly DrawnRun[], smoothing: number, span: Span | null): Series[] {
+  const lineOf = new Map(lines.map((line) => [line.run, line]));
+  const plain = runs.flatMap((run): Series[] => {
+    const line = lineOf.get(run.id);
+    if (!line) return [];
+    const { x, y, lo, hi, marks, breaks } = line;
+    return [{ ...run, x, y, raw: null, lo, hi, marks, breaks }];
+  });
+  if (smoothing <= 0) return plain;
+  const [low, high] = span ?? xExtent(plain) ?? [0, 0];
+  return plain.map((one) => ({ ...one, raw: one.y, y: smooth(one.x, one.y, smoothing, high - low, one.breaks) }));
+}
+
+const X_NAMES: Record<string, string> = { _step: "Step", _runtime: "Relative time", _timestamp: "Wall time" };
+
+export function xName(x: string): string {
+  return X_NAMES[x] ?? x;
+}
+
+export function xKind(x: string): XKind {
+  if (x === "_runtime") return "duration";
+  return x === "_timestamp" ? "date" : "number";
+}
+
+/** System metrics are sampled by time, beside the steps: their x is a time. */
+export function xOf(stream: Stream, x: string): string {
+  return stream === "history" || x === "_timestamp" ? x : "_runtime";
+}

@@ -1,0 +1,92 @@
+/** `/{entity}/{project}/runs/{run}`: one run. */
+import { useMemo, useState } from "react";
+import type { Run, RunName } from "../../api/types.ts";
+import { SharedPointer } from "../../charts/pointer.ts";
+import { coloursOf } from "../../state/colours.ts";
+import { type LiveState, useLive } from "../../state/live.ts";
+import { useQuery, withQuery } from "../../state/location.ts";
+import { useRun } from "../../state/queries.ts";
+import { runPath } from "../../state/route.ts";
+import { readChartView } from "../../state/view.ts";
+import { Frame, ProjectCrumbs } from "../frame.tsx";
+import { Link } from "../link.tsx";
+import { PanelGrid } from "../panels/panel-grid.tsx";
+import { Toolbar } from "../panels/toolbar.tsx";
+import { ErrorBox, GoneStrip, LoadingBar } from "../parts.tsx";
+import { ProofBadge, StateWord } from "../proof.tsx";
+import { Console } from "./console.tsx";
+import { Files } from "./files.tsx";
+import { Overview } from "./overview.tsx";
+
+const TABS = ["overview", "charts", "system", "console", "files"] as const;
+type Tab = (typeof TABS)[number];
+
+export function RunPage({ entity, project, run: id }: RunName) {
+  const name = useMemo(() => ({ entity, project, run: id }), [entity, project, id]);
+  const live = useLive(name);
+  const search = useQuery();
+  const { data: run, error, refetch } = useRun(name, live);
+  const asked = new URLSearchParams(search).get("tab");
+  const tab = TABS.find((one) => one === asked) ?? "overview";
+  const tabs = TABS.map((one) => (
+    <Link key={one} href={runPath(name) + withQuery(search, { tab: one === "overview" ? null : one, full: null })}
+      aria-current={one === tab ? "page" : undefined}>{one}</Link>
+  ));
+  const failure = live.failure ?? error;
+  return (
+    <Frame crumbs={<ProjectCrumbs {...name} />} tabs={tabs}>
+      <LoadingBar on={!run && !failure} />
+      {run ? <GoneStrip error={failure} /> : failure && <main className="page narrow"><ErrorBox error={failure} retry={() => void refetch()} /></main>}
+      {run && <RunHead run={run} />}
+      {run && <RunTab key={tab} {...{ name, run, live, search, tab }} />}
+    </Frame>
+  );
+}
+
+function RunHead({ run }: { run: Run }) {
+  const colour = coloursOf(run, [run]).get(run.run_id);
+  return (
+    <div className="run-head">
+      <i className="dot" style={{ background: colour }} />
+      <h1 className="clip" title={run.name}>{run.name}</h1>
+      <span className="mono muted">{run.run_id}</span>
+      <StateWord state={run.state} always />
+      <ProofBadge proof={run.proof} />
+    </div>
+  );
+}
+
+interface TabProps {
+  name: RunName;
+  run: Run;
+  live: LiveState;
+  search: string;
+  tab: Tab;
+}
+
+function RunTab({ name, run, live, search, tab }: TabProps) {
+  const version = live.versions.get(run.run_id) ?? 0;
+  if (tab === "console") return <Console name={name} version={version} follow={run.state === "running"} />;
+  if (tab === "files") return <Files name={name} version={version} />;
+  if (tab === "overview") return <Overview name={name} run={run} />;
+  return <RunCharts {...{ name, run, live, search, tab }} />;
+}
+
+function RunCharts({ name, run, live, search, tab }: TabProps) {
+  const [pointer] = useState(() => new SharedPointer());
+  const view = useMemo(() => readChartView(search), [search]);
+  const { history, system } = run.metrics;
+  const keys = useMemo(
+    () => (tab === "system" ? { metrics: [], system: Object.keys(system) } : { metrics: Object.keys(history), system: [] }),
+    // oxlint-disable-next-line react/exhaustive-deps -- the names of the keys stand for them
+    [tab, Object.keys(history).join("\n"), Object.keys(system).join("\n")],
+  );
+  const colour = coloursOf(run, [run]).get(run.run_id) ?? "";
+  const runs = useMemo(() => [{ id: run.run_id, name: run.name, colour }], [run.run_id, run.name, colour]);
+  return (
+    <main className="panels">
+      <Toolbar view={view} metrics={keys.metrics} />
+      <PanelGrid context={{ name, runs, view, versions: live.versions, pointer }} keys={keys} />
+    </main>
+  );
+}
