@@ -14,7 +14,7 @@ What other rooms call:
 from __future__ import annotations
 
 from holdfast.server.history.downsample import thin
-from holdfast.server.history.gather import batch_kinds, merge_kinds
+from holdfast.server.history.gather import batch_kinds, merge_kinds, row_kinds
 from holdfast.server.history.model import (
     Columns,
     ConsoleText,
@@ -47,6 +47,7 @@ __all__ = [
     "read_payloads",
     "read_rows",
     "read_tail",
+    "row_kinds",
     "step_array",
     "thin",
     "write_console",

@@ -25,6 +25,7 @@ __all__ = [
     "key_of",
     "kinds",
     "merge_kinds",
+    "row_kinds",
     "rows_of",
 ]
 
@@ -92,6 +93,11 @@ def batch_kinds(batches: Sequence[Batch]) -> dict[str, str]:
             merge_kinds(found, dict.fromkeys(batch.keys, "number"))
     merge_kinds(found, kinds(gather([batch for batch in batches if not batch.tokens])))
     return found
+
+
+def row_kinds(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """`kinds` of the columns of plain rows."""
+    return kinds(gather_rows(rows))
 
 
 def key_of(path: Path) -> str:

@@ -95,7 +95,7 @@ projects = Table(
     UniqueConstraint("entity", "name"),
 )
 
-# A run's row is derived: the merge of its journals' replays (metastore/merge.py).
+# A run's row is derived: the merge of its journals (ingest/merge.py).
 runs = Table(
     "runs",
     METADATA,
@@ -142,13 +142,17 @@ journals = Table(
     _count("position"),
     # up to here bytes are in blobs and rows in segments; from here on pieces hold them inline
     _count("flushed"),
+    # how many rows are in segments
+    _count("flushed_rows"),
     _json("replay"),
     _json("metric_keys", '{"history": {}, "system": {}}'),
     # JSON {kind: how many records}
     _json("records"),
     # JSON [[start, end], ...]
     _json("gaps", "[]"),
+    # rows that were closed, and JSON of the one that was not, if any
     _count("rows"),
+    Column("open_row", Text),
     Column("last_step", BigInteger),
     # seconds, as the journal itself tells
     Column("duration", Double, nullable=False, server_default="0"),

@@ -142,6 +142,7 @@ def _journals() -> None:
         sa.Column("started_at", sa.Double(), nullable=False),
         sa.Column("position", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("flushed", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("flushed_rows", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("replay", sa.Text(), server_default="{}", nullable=False),
         sa.Column(
             "metric_keys", sa.Text(), server_default='{"history": {}, "system": {}}', nullable=False
@@ -149,6 +150,7 @@ def _journals() -> None:
         sa.Column("records", sa.Text(), server_default="{}", nullable=False),
         sa.Column("gaps", sa.Text(), server_default="[]", nullable=False),
         sa.Column("rows", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("open_row", sa.Text(), nullable=True),
         sa.Column("last_step", sa.BigInteger(), nullable=True),
         sa.Column("duration", sa.Double(), server_default="0", nullable=False),
         sa.Column("exit_code", sa.Integer(), nullable=True),

@@ -1,0 +1,243 @@
+"""Chunks of a journal: taken in order, once each, with all that follows from them.
+
+The order that makes a crash harmless: blobs first (only when the tail has grown long), then one
+transaction that moves the position, the bytes or their names, stretches, segments and the run's
+row together. Must not know HTTP or how a segment is laid out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from holdfast import journal as framing
+from holdfast.ids import RunPath
+from holdfast.records.replay import Applied, Replay
+from holdfast.records.values import dumps, loads
+from holdfast.server.history import (
+    Stretch,
+    Tail,
+    batch_kinds,
+    extend,
+    merge_kinds,
+    read_tail,
+    row_kinds,
+    step_array,
+)
+from holdfast.server.ingest import merge
+from holdfast.server.ingest.base import Base
+from holdfast.server.ingest.errors import PositionMismatch, invalid
+from holdfast.server.ingest.writeout import Span, WrittenOut, write_out
+from holdfast.server.metastore import Transaction, journals, runs
+from holdfast.server.metastore.journals import HeldJournal, HeldPiece
+
+__all__ = ["TAIL_BYTES", "TAIL_ROWS", "flush", "position", "take"]
+
+TAIL_BYTES = 1024 * 1024
+TAIL_ROWS = 20_000
+"""A tail that reaches one of these is written out; until then it lies in the metastore."""
+
+
+def position(base: Base, run: RunPath, journal: str) -> int:
+    """How far the server holds a journal; 0 for one it does not know."""
+    with base.store.read() as tx:
+        held = journals.find(tx, run, journal)
+    return 0 if held is None else held.position
+
+
+def take(base: Base, run: RunPath, journal: str, chunk: tuple[int, bytes], writer: str) -> int:
+    """Take a chunk, given as (start, bytes); see `Ingest.chunk`."""
+    start, data = chunk
+    with base.locks.of(run):
+        with base.store.read() as tx:
+            held = journals.find(tx, run, journal)
+        at = 0 if held is None else held.position
+        if start != at:
+            raise PositionMismatch(at)
+        if not data:
+            if held is not None:
+                _hear(base, held, writer)
+            return at
+        arrived = _read(held, data, start)
+        written = None
+        if _is_long(held, arrived):
+            written = _write_out(base, journal, held, arrived)
+        with base.store.write() as tx:
+            now = base.clock()
+            if held is None:
+                held = journals.create(tx, run, journal, now)
+            _store(tx, held, arrived, written, _values(held, arrived, writer, now))
+    return arrived.end
+
+
+def flush(base: Base, run: RunPath, journal: str) -> bool:
+    """Write a journal's tail out as it is; False when there is none."""
+    with base.locks.of(run):
+        with base.store.read() as tx:
+            held = journals.find(tx, run, journal)
+            if held is None or held.position == held.flushed:
+                return False
+            data = journals.tail_of(tx, held.pk)
+            before = journals.segment_ends(tx, held.pk)
+            stretches = [Stretch(*row) for row in journals.stretches_of(tx, held.pk)]
+        tail = read_tail(data, held.flushed, held.flushed_rows)
+        span = Span(journal, held.flushed, data, tail)
+        written = write_out(base.blobs, span, before, stretches)
+        with base.store.write() as tx:
+            values = {"flushed": held.position, "flushed_rows": held.rows}
+            if not journals.update_at(tx, held.pk, held.position, values):
+                return False  # another process took a chunk meanwhile: what was written is orphaned
+            journals.flush_tail(tx, held.pk, written.piece)
+            journals.add_segments(tx, held.pk, written.segments)
+    return True
+
+
+@dataclass
+class _Arrived:
+    """A chunk as it was read: its bytes up to the last whole frame, and what they say."""
+
+    start: int
+    end: int
+    data: bytes
+    gaps: list[list[int]]
+    replay: Replay
+    applied: Applied
+
+
+def _read(held: HeldJournal | None, data: bytes, start: int) -> _Arrived:
+    items = framing.scan(data, start)
+    payloads = [item.payload for item in items if isinstance(item, framing.Frame)]
+    if not payloads:
+        raise invalid(
+            f"the {len(data)} bytes from {start} on hold no whole frame", "send whole frames"
+        )
+    end = items[-1].end
+    gaps: list[list[int]] = [] if held is None else loads(held.gaps)
+    gaps += [[item.start, item.end] for item in items if isinstance(item, framing.Gap)]
+    replay = Replay() if held is None else Replay.from_json(held.replay)
+    applied = replay.apply(payloads)
+    return _Arrived(start, end, data[: end - start], gaps, replay, applied)
+
+
+def _is_long(held: HeldJournal | None, arrived: _Arrived) -> bool:
+    flushed, flushed_rows = (0, 0) if held is None else (held.flushed, held.flushed_rows)
+    tail_rows = arrived.replay.rows - flushed_rows
+    return arrived.end - flushed >= TAIL_BYTES or tail_rows >= TAIL_ROWS
+
+
+def _write_out(base: Base, journal: str, held: HeldJournal | None, arrived: _Arrived) -> WrittenOut:
+    """Write the tail and the chunk out together."""
+    data, tail, start = b"", Tail([], [], []), arrived.start
+    before: dict[str, int] = {}
+    stretches: list[Stretch] = []
+    if held is not None:
+        with base.store.read() as tx:
+            before = journals.segment_ends(tx, held.pk)
+            stretches = [Stretch(*row) for row in journals.stretches_of(tx, held.pk)]
+            if held.flushed < held.position:
+                data = journals.tail_of(tx, held.pk)
+        start = held.flushed
+        tail = read_tail(data, start, held.flushed_rows)
+    more = _further(stretches[-1] if stretches else None, held, arrived)
+    if more and stretches and more[0].number == stretches[-1].number:
+        stretches.pop()
+    new = arrived.applied
+    together = Tail(tail.rows + new.rows, tail.stats + new.stats, tail.console + new.console)
+    span = Span(journal, start, data + arrived.data, together)
+    return write_out(base.blobs, span, before, [*stretches, *more])
+
+
+def _further(last: Stretch | None, held: HeldJournal | None, arrived: _Arrived) -> list[Stretch]:
+    """The stretches that the chunk's rows make."""
+    steps = step_array([step for batch in arrived.applied.rows for step in batch.steps])
+    return extend(last, None if held is None else held.last_step, steps)
+
+
+def _values(held: HeldJournal, arrived: _Arrived, writer: str, now: float) -> dict[str, Any]:
+    """The journal's row after the chunk."""
+    replay = arrived.replay
+    started_at = held.started_at
+    if replay.run is not None and replay.run.start_time > 0:
+        started_at = replay.run.start_time
+    return {
+        "started_at": started_at,
+        "position": arrived.end,
+        "replay": replay.to_json(),
+        "metric_keys": dumps(_kinds(held, arrived)),
+        "records": dumps(dict(replay.records)),
+        "gaps": dumps(arrived.gaps),
+        "rows": replay.rows,
+        "open_row": None if replay.open_row is None else dumps(replay.open_row),
+        "last_step": _last_step(replay),
+        "duration": merge.journal_duration(replay, started_at),
+        "exit_code": replay.exit_code,
+        "complete": replay.complete,
+        "writer": writer,
+        "heard_at": now,
+    }
+
+
+def _kinds(held: HeldJournal, arrived: _Arrived) -> dict[str, dict[str, str]]:
+    kinds: dict[str, dict[str, str]] = loads(held.metric_keys)
+    merge_kinds(kinds["history"], batch_kinds(arrived.applied.rows))
+    if arrived.replay.open_row is not None:
+        merge_kinds(kinds["history"], row_kinds([arrived.replay.open_row]))
+        kinds["history"].pop("_step", None)
+    merge_kinds(kinds["system"], row_kinds([stat.values for stat in arrived.applied.stats]))
+    return kinds
+
+
+def _last_step(replay: Replay) -> int | None:
+    return None if replay.last_step is None else int(step_array([replay.last_step])[0])
+
+
+def _store(
+    tx: Transaction,
+    held: HeldJournal,
+    arrived: _Arrived,
+    written: WrittenOut | None,
+    values: dict[str, Any],
+) -> None:
+    """All rows that change with the chunk, in the caller's transaction."""
+    if written is not None:
+        values |= {"flushed": arrived.end, "flushed_rows": arrived.replay.rows}
+    if not journals.update_at(tx, held.pk, arrived.start, values):
+        raise PositionMismatch(_position(tx, held))
+    if arrived.applied.rows:
+        last = journals.last_stretch(tx, held.pk)
+        more = _further(None if last is None else Stretch(*last), held, arrived)
+        journals.put_stretches(tx, held.pk, [asdict(stretch) for stretch in more])
+    if written is None:
+        piece = HeldPiece(arrived.start, arrived.end, None, arrived.data)
+        journals.add_piece(tx, held.pk, piece)
+    else:
+        journals.flush_tail(tx, held.pk, written.piece)
+        journals.add_segments(tx, held.pk, written.segments)
+    _renew_run(tx, held, arrived.replay)
+
+
+def _position(tx: Transaction, held: HeldJournal) -> int:
+    facts = {fact.pk: fact for fact in runs.facts_of(tx, held.run_pk)}
+    return facts[held.pk].position
+
+
+def _renew_run(tx: Transaction, held: HeldJournal, replay: Replay) -> None:
+    """Derive the run's row anew; only the other journals' replays have to be read."""
+    facts = runs.facts_of(tx, held.run_pk)
+    texts = runs.replays_of(tx, held.run_pk)
+    replays = [
+        replay if fact.pk == held.pk else Replay.from_json(texts[fact.pk][0]) for fact in facts
+    ]
+    said = merge.said(replays, [texts[fact.pk][1] for fact in facts])
+    runs.update_run(tx, held.run_pk, {**said, **merge.heads(facts)})
+
+
+def _hear(base: Base, held: HeldJournal, writer: str) -> None:
+    """Remember how the writer is; a run whose writer went on as before has not changed."""
+    with base.store.write() as tx:
+        before = merge.heads(runs.facts_of(tx, held.run_pk))
+        values = {"writer": writer, "heard_at": base.clock()}
+        journals.update_at(tx, held.pk, held.position, values)
+        after = merge.heads(runs.facts_of(tx, held.run_pk))
+        changed = before["writer"] != after["writer"]
+        runs.update_run(tx, held.run_pk, after, changed=changed)

@@ -1,0 +1,130 @@
+"""Files of a run: their bytes by digest, in parts or packs, and the names that point to them.
+
+Bytes are durable, and known by their digest, before a name may point to them. Must not know
+HTTP or what is in a file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from holdfast.errors import NotFoundError
+from holdfast.ids import RunPath
+from holdfast.server.ingest import merge
+from holdfast.server.ingest.base import Base, fresh
+from holdfast.server.ingest.errors import digest_mismatch, invalid
+from holdfast.server.metastore import contents, journals, runs
+from holdfast.server.metastore.contents import Content, HeldFile
+from holdfast.wire import FileEntry, PartAnswer, check_digest, check_file_path, digest_of
+
+__all__ = ["name_files", "put_pack", "put_part", "upload_state"]
+
+
+def name_files(base: Base, run: RunPath, journal: str, files: Sequence[FileEntry]) -> list[str]:
+    """See `Ingest.name_files`."""
+    for file in files:
+        check_file_path(file.path)
+        check_digest(file.digest)
+    with base.locks.of(run):
+        with base.store.read() as tx:
+            held = journals.find(tx, run, journal)
+            if held is None:
+                raise NotFoundError(f"no journal {journal} of run {run}", "send its chunks first")
+            known = contents.known(tx, run.entity, (file.digest for file in files))
+            there = {file.path: file for file in contents.files_of(tx, held.pk)}
+        _check_sizes(files, known)
+        named = [
+            HeldFile(file.path, file.size, file.digest) for file in files if file.digest in known
+        ]
+        new = [file for file in named if there.get(file.path) != file]
+        if new:
+            with base.store.write() as tx:
+                contents.name(tx, held.pk, new, there, base.clock())
+                # what a claim said of the files is not so any more
+                journals.update_at(tx, held.pk, held.position, {"claim": None, "claim_at": None})
+                runs.update_run(tx, held.run_pk, merge.heads(runs.facts_of(tx, held.run_pk)))
+    return list(dict.fromkeys(file.digest for file in files if file.digest not in known))
+
+
+def upload_state(base: Base, entity: str, digest: str) -> PartAnswer:
+    """See `Ingest.upload_state`."""
+    with base.store.read() as tx:
+        content = contents.find(tx, entity, check_digest(digest))
+    if content is not None:
+        return PartAnswer(content.size, complete=True)
+    return PartAnswer(base.blobs.uploaded(_upload(entity, digest)), complete=False)
+
+
+def put_part(
+    base: Base, entity: str, digest: str, part: tuple[int, bytes], size: int
+) -> PartAnswer:
+    """Take a part, given as (offset, bytes); see `Ingest.put_part`."""
+    offset, data = part
+    upload = _upload(entity, check_digest(digest))
+    if offset + len(data) > size:
+        raise invalid(f"a part up to byte {offset + len(data)} of a blob of {size}", "check both")
+    with base.locks.of(upload):
+        with base.store.read() as tx:
+            content = contents.find(tx, entity, digest)
+        if content is not None:
+            return PartAnswer(content.size, complete=True)
+        there = base.blobs.append(upload, offset, data)
+        if there < size:
+            return PartAnswer(there, complete=False)
+        _finish(base, upload, entity, digest, size)
+    return PartAnswer(size, complete=True)
+
+
+def put_pack(base: Base, entity: str, pack: Sequence[tuple[str, bytes]]) -> int:
+    """See `Ingest.put_pack`.
+
+    All that is new becomes one blob: one file, one sync of the disk, whatever the number.
+    """
+    for digest, data in pack:
+        if digest_of(data) != check_digest(digest):
+            raise digest_mismatch(digest)
+    with base.store.read() as tx:
+        known = contents.known(tx, entity, (digest for digest, _ in pack))
+    new = {digest: data for digest, data in pack if digest not in known}
+    if new:
+        token = fresh()
+        blob = f"packs/{token[:2]}/{token}"
+        base.blobs.put(blob, new.values())
+        placed, offset = [], 0
+        for digest, data in new.items():
+            placed.append(Content(digest, blob, offset, len(data)))
+            offset += len(data)
+        with base.store.write() as tx:
+            contents.add(tx, entity, placed, base.clock())
+    return len(pack)
+
+
+def _check_sizes(files: Sequence[FileEntry], known: dict[str, Content]) -> None:
+    for file in files:
+        content = known.get(file.digest)
+        if content is not None and content.size != file.size:
+            raise invalid(
+                f"{file.path[:200]!r} is said to have {file.size} bytes, its digest's has "
+                f"{content.size}",
+                "read the file again",
+            )
+
+
+def _upload(entity: str, digest: str) -> str:
+    """The name of an upload: an entity's name may have any characters, so its hash stands in."""
+    return f"{hashlib.sha256(entity.encode()).hexdigest()[:16]}/{digest.partition(':')[2]}"
+
+
+def _finish(base: Base, upload: str, entity: str, digest: str, size: int) -> None:
+    found = hashlib.sha256()
+    for data in base.blobs.read_upload(upload):
+        found.update(data)
+    digits = found.hexdigest()
+    if digest != f"sha256:{digits}":
+        base.blobs.drop(upload)  # nothing of it can be trusted: it begins anew
+        raise digest_mismatch(digest)
+    blob = f"files/{digits[:2]}/{digits}-{fresh()}"
+    base.blobs.finish(upload, blob)
+    with base.store.write() as tx:
+        contents.add(tx, entity, [Content(digest, blob, 0, size)], base.clock())

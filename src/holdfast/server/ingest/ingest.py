@@ -1,0 +1,111 @@
+"""The one way into the stores: what the API calls.
+
+Must not know HTTP. Every call may be repeated and changes nothing the second time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from holdfast.ids import RunPath
+from holdfast.server.blobstore import BlobStore
+from holdfast.server.ingest import chunks, files, receipts, upkeep
+from holdfast.server.ingest.base import Base
+from holdfast.server.metastore import MetaStore
+from holdfast.wire import Claim, FileEntry, PartAnswer, Receipt
+from holdfast.wire.paths import check_journal_id
+
+__all__ = ["Ingest"]
+
+
+class Ingest:
+    """Takes what senders bring.
+
+    All methods may be called from several threads. They raise RefusedError 507 ``storage_full``
+    when a disk is full, and then nothing of the call was stored.
+
+    Args:
+        store: the metastore.
+        blobs: the blob store.
+    """
+
+    def __init__(self, store: MetaStore, blobs: BlobStore) -> None:
+        self._base = Base(store, blobs)
+
+    def position(self, run: RunPath, journal: str) -> int:
+        """How far the server holds a journal, in bytes; 0 for an unknown one."""
+        return chunks.position(self._base, run, check_journal_id(journal))
+
+    def chunk(self, run: RunPath, journal: str, start: int, data: bytes, writer: str) -> int:
+        """Take the bytes of a journal from position ``start`` on; returns the new position.
+
+        Bytes after the last whole frame are left. No bytes at all only say how the writer is.
+
+        Args:
+            run: the run; it and its project are made when they are new.
+            journal: the journal's id.
+            start: where ``data`` begins.
+            data: whole frames, damaged stretches between them left in.
+            writer: alive, gone or unknown.
+
+        Raises:
+            PositionMismatch: the server stands elsewhere; ``position`` says where.
+            RefusedError: 422 ``invalid`` when there is no whole frame; 400 for a bad id.
+        """
+        return chunks.take(self._base, run, check_journal_id(journal), (start, data), writer)
+
+    def name_files(self, run: RunPath, journal: str, entries: Sequence[FileEntry]) -> list[str]:
+        """Name the files whose bytes are there; returns the digests of those still missing.
+
+        Raises:
+            NotFoundError: no such journal.
+            RefusedError: a path that leaves the run, a size that is not the digest's.
+        """
+        return files.name_files(self._base, run, check_journal_id(journal), entries)
+
+    def upload_state(self, entity: str, digest: str) -> PartAnswer:
+        """How much of a blob is there."""
+        return files.upload_state(self._base, entity, digest)
+
+    def put_part(self, entity: str, digest: str, offset: int, size: int, data: bytes) -> PartAnswer:
+        """Take the next part of a blob of ``size`` bytes.
+
+        Raises:
+            RefusedError: 409 ``offset_mismatch`` (``detail["offset"]``); 422 ``invalid`` when the
+                part goes beyond ``size``; 422 ``digest_mismatch`` after the last part, when the
+                upload is forgotten.
+        """
+        return files.put_part(self._base, entity, digest, (offset, data), size)
+
+    def put_pack(self, entity: str, pack: Sequence[tuple[str, bytes]]) -> int:
+        """Take small blobs as (digest, bytes); returns how many of them the server holds now.
+
+        Raises:
+            RefusedError: 422 ``digest_mismatch``.
+        """
+        return files.put_pack(self._base, entity, pack)
+
+    def receipt(self, run: RunPath, journal: str, claim: Claim) -> Receipt:
+        """Compare a claim with what is held; the receipt's url is left empty.
+
+        Raises:
+            NotFoundError: no such journal.
+            ClaimMismatch: they differ.
+        """
+        return receipts.give(self._base, run, check_journal_id(journal), claim)
+
+    def flush(self, limit: int, *, idle: float = 30.0) -> int:
+        """Write out tails of journals not heard of for ``idle`` seconds; returns how many.
+
+        Args:
+            limit: at most so many.
+            idle: seconds.
+        """
+        return upkeep.flush(self._base, limit, idle)
+
+    def sweep(self) -> int:
+        """Remove what crashes and quitters left; returns how many.
+
+        That is blobs over an hour old that no row names, and uploads that rested for a week.
+        """
+        return upkeep.sweep(self._base)

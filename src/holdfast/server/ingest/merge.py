@@ -1,0 +1,135 @@
+"""A run's row, from its journals: whatever order they arrived in, the same row.
+
+Owns which journal counts for what. Must not know SQL or HTTP. Journals are taken in reading
+order, by (started_at, journal); what a later one says replaces what an earlier one said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from holdfast.records.replay import Replay
+from holdfast.records.values import dumps, loads
+from holdfast.server.history import merge_kinds
+from holdfast.server.metastore.runs import JournalFacts
+
+__all__ = ["heads", "journal_duration", "proof", "said"]
+
+_NAMES = ("name", "notes", "group", "job_type")
+# summary values of these kinds are of all rows, so those of two journals are put together
+_FOLDS: Mapping[str, Callable[[float, float], float]] = {
+    "min": min,
+    "max": max,
+    "first": lambda early, _: early,
+}
+
+
+def heads(journals: Sequence[JournalFacts]) -> dict[str, Any]:
+    """The columns that follow from the short facts of the journals, in reading order."""
+    last = journals[-1]
+    steps = [step for step in map(_last_step, journals) if step is not None]
+    ended = None if last.exit_code is None else last.started_at + last.duration
+    return {
+        "exit_code": last.exit_code,
+        "writer": last.writer,
+        "heard_at": last.heard_at,
+        "started_at": journals[0].started_at,
+        "ended_at": ended,
+        "rows": sum(journal.rows + (journal.open_row is not None) for journal in journals),
+        "last_step": steps[-1] if steps else None,
+        "duration": sum(journal.duration for journal in journals),
+        "proof": proof(journals),
+    }
+
+
+def _last_step(journal: JournalFacts) -> int | None:
+    """The step of the last row, also when that was not closed."""
+    step = None if journal.open_row is None else loads(journal.open_row).get("_step")
+    return step if type(step) is int else journal.last_step
+
+
+def proof(journals: Sequence[JournalFacts]) -> str:
+    """What the server can prove: gaps, confirmed, or arriving (see docs/formats/http.md)."""
+    if any(loads(journal.gaps) for journal in journals):
+        return "gaps"
+    if all(_confirmed(journal) for journal in journals):
+        return "confirmed"
+    return "arriving"
+
+
+def _confirmed(journal: JournalFacts) -> bool:
+    """A claim matched, and nothing came since."""
+    return journal.claim is not None and loads(journal.claim)["position"] == journal.position
+
+
+def said(replays: Sequence[Replay], keys: Sequence[str]) -> dict[str, Any]:
+    """The columns that follow from what the journals say, in reading order.
+
+    Args:
+        replays: of the journals.
+        keys: their metric_keys, as text.
+    """
+    config: dict[str, Any] = {}
+    summary: dict[str, Any] = {}
+    metadata: dict[str, Any] = {}
+    metrics: dict[str, Any] = {}
+    names: dict[str, Any] = dict.fromkeys(_NAMES, "")
+    tags: tuple[str, ...] = ()
+    for replay in replays:
+        config.update(replay.config)
+        metadata.update(replay.metadata)
+        metrics.update(replay.metrics)
+        _fold_summary(summary, _summary_of(replay), metrics)
+        if replay.run is not None:
+            names.update({name: getattr(replay.run, name) or names[name] for name in _NAMES})
+            tags = replay.run.tags or tags
+    kinds: dict[str, dict[str, str]] = {"history": {}, "system": {}}
+    for text in keys:
+        for stream, found in loads(text).items():
+            merge_kinds(kinds[stream], found)
+    return {
+        **names,
+        "tags": dumps(list(tags)),
+        "config": dumps(config),
+        "summary": dumps(summary),
+        "metadata": dumps(metadata),
+        "defined_metrics": dumps([metric._asdict() for metric in metrics.values()]),
+        "metric_keys": dumps(kinds),
+    }
+
+
+def _summary_of(replay: Replay) -> dict[str, Any]:
+    """A journal's summary, the row that was not closed included."""
+    if replay.open_row is None:
+        return replay.summary
+    more = {key: value for key, value in replay.open_row.items() if key not in replay.metrics}
+    return {**replay.summary, **more}
+
+
+def _fold_summary(
+    summary: dict[str, Any], later: Mapping[str, Any], metrics: Mapping[str, Any]
+) -> None:
+    for key, value in later.items():
+        before = summary.get(key)
+        if key in metrics and type(before) is dict and type(value) is dict:
+            value = {name: _folded(name, before.get(name), inner) for name, inner in value.items()}
+        summary[key] = value
+
+
+def _folded(name: str, early: Any, late: Any) -> Any:
+    if name in _FOLDS and type(early) in (int, float) and type(late) in (int, float):
+        return _FOLDS[name](early, late)
+    return late
+
+
+def journal_duration(replay: Replay, started_at: float) -> float:
+    """Seconds from a journal's start to the last thing it tells of.
+
+    The runtime of a resumed run counts from the first start of all, so it is not asked there.
+    """
+    last = replay.summary.get("_timestamp")
+    ends = [last - started_at] if isinstance(last, int | float) else []
+    if replay.runtime is not None and not (replay.run is not None and replay.run.resumed):
+        ends.append(float(replay.runtime))
+    return max([0.0, *(end for end in ends if end < float("inf"))])

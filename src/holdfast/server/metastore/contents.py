@@ -1,0 +1,119 @@
+"""The statements about files: where the bytes of a digest lie, and which file has which digest.
+
+Must not know how bytes arrive. Each function takes an open transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import insert, select, update
+
+from holdfast.server.metastore.schema import contents, files, pieces, segments
+from holdfast.server.metastore.store import Transaction
+
+__all__ = ["Content", "HeldFile", "add", "blob_names", "files_of", "find", "known", "name"]
+
+_BATCH = 500  # fewer than the number of parameters that any database takes in one statement
+
+
+@dataclass(frozen=True)
+class Content:
+    """Where the bytes of a digest lie: ``size`` bytes of ``blob``, from ``offset`` on."""
+
+    digest: str
+    blob: str
+    offset: int
+    size: int
+
+
+@dataclass(frozen=True)
+class HeldFile:
+    """A file of a run, as one of its journals names it."""
+
+    path: str
+    size: int
+    digest: str
+
+
+def find(tx: Transaction, entity: str, digest: str) -> Content | None:
+    """Where the bytes of a digest lie; None when the entity has none of them."""
+    return known(tx, entity, [digest]).get(digest)
+
+
+def known(tx: Transaction, entity: str, digests: Iterable[str]) -> dict[str, Content]:
+    """Those of the digests whose bytes the entity has."""
+    wanted = list(dict.fromkeys(digests))
+    columns = (contents.c.digest, contents.c.blob, contents.c.offset, contents.c.size)
+    found = {}
+    for start in range(0, len(wanted), _BATCH):
+        rows = tx.execute(
+            select(*columns).where(
+                contents.c.entity == entity,
+                contents.c.digest.in_(wanted[start : start + _BATCH]),
+            )
+        )
+        found.update({row[0]: Content(*row) for row in rows})
+    return found
+
+
+def add(tx: Transaction, entity: str, new: Sequence[Content], now: float) -> None:
+    """Say where bytes lie. A digest that is known already stays where it was."""
+    there = known(tx, entity, (content.digest for content in new))
+    rows = [
+        {
+            "entity": entity,
+            "digest": content.digest,
+            "blob": content.blob,
+            "offset": content.offset,
+            "size": content.size,
+            "created_at": now,
+        }
+        for content in new
+        if content.digest not in there
+    ]
+    if rows:
+        tx.execute(insert(contents), rows)
+
+
+def files_of(tx: Transaction, journal_pk: int) -> list[HeldFile]:
+    """The files that a journal names, in order of path."""
+    rows = tx.execute(
+        select(files.c.path, files.c.size, files.c.digest)
+        .where(files.c.journal_pk == journal_pk)
+        .order_by(files.c.path)
+    )
+    return [HeldFile(*row) for row in rows]
+
+
+def name(
+    tx: Transaction,
+    journal_pk: int,
+    new: Sequence[HeldFile],
+    there: Mapping[str, HeldFile],
+    now: float,
+) -> None:
+    """Give files their digests; ``there`` are those that the journal names already, by path."""
+    rows: list[dict[str, Any]] = []
+    for file in new:
+        values = {"size": file.size, "digest": file.digest, "updated_at": now}
+        if file.path in there:
+            tx.execute(
+                update(files)
+                .where(files.c.journal_pk == journal_pk, files.c.path == file.path)
+                .values(values)
+            )
+        else:
+            rows.append({"journal_pk": journal_pk, "path": file.path, **values})
+    if rows:
+        tx.execute(insert(files), rows)
+
+
+def blob_names(tx: Transaction) -> set[str]:
+    """Every blob that a row names."""
+    found: set[str] = set()
+    for column in (pieces.c.blob, segments.c.blob, contents.c.blob):
+        found.update(tx.execute(select(column).where(column.is_not(None)).distinct()).scalars())
+    return found
