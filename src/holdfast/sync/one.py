@@ -127,6 +127,11 @@ class RunSync:
         self._named = False
         return True
 
+    @property
+    def behind(self) -> bool:
+        """Whether more was surveyed than the server has."""
+        return self._journal.position < self._survey.position
+
     def ship_journal(self, writer: str) -> None:
         """Send what was surveyed and is not there."""
         self._journal.ship(self._survey, writer)
@@ -153,6 +158,7 @@ class RunSync:
         """
         survey, outcome = self._survey, self._outcome
         if not self._context.wishes.verify:
+            self.tell_writer(writer)
             outcome.state = "sent"
             return
         receipt, claim = self._ask(writer)
@@ -194,7 +200,7 @@ class RunSync:
                 if error.code not in {"claim_mismatch", "not_found"} or attempt == _CLAIMS - 1:
                     raise _unlike(error, claim) from error
                 position = error.detail.get("position", 0)
-                if isinstance(position, int) and position < survey.position:
+                if isinstance(position, int) and position != survey.position:
                     self._journal.position = position
                     self._journal.ship(survey, writer)
                 elif error.detail.get("digest") not in {None, claim.digest}:

@@ -59,8 +59,7 @@ class JournalShipper:
             UnconfirmedError: the server holds more of this journal than the disk.
             RefusedError: a frame is longer than the server takes, or any other no.
         """
-        if self.position > survey.position:
-            raise ahead(self.position, survey.position)
+        self._reach(self.position, survey)
         self._context.report.expect(self._run_dir, survey.position - self.position)
         while self.position < survey.position:
             if self._context.stop.is_set():
@@ -100,8 +99,18 @@ class JournalShipper:
         self._corrections += 1
         if not isinstance(position, int) or position < 0 or self._corrections > _MAX_CORRECTIONS:
             raise error
-        if position > survey.position:
-            raise ahead(position, survey.position) from error
+        self._reach(position, survey)
         # A server that stands further on has those bytes; one further back wants them again.
         self._context.report.advance(self._run_dir, position - self.position)
         self.position = position
+
+    def _reach(self, position: int, survey: Survey) -> None:
+        """Survey up to where the server stands, if another process got it there meanwhile.
+
+        Raises:
+            UnconfirmedError: the disk does not reach so far.
+        """
+        if position > survey.position:
+            survey.advance(growing=True)
+        if position > survey.position:
+            raise ahead(position, survey.position)

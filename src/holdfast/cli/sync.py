@@ -1,0 +1,238 @@
+"""`holdfast sync`: bring runs to the server, and say for each whether it is proven to be there."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from holdfast.cli.keys import find_key, offer_to_keep
+from holdfast.cli.progress import Progress, outcome_line
+from holdfast.errors import HoldfastError, UsageError
+from holdfast.rundir import RunDir
+from holdfast.settings import load
+from holdfast.sync.context import Context, Wishes
+from holdfast.sync.follow import follow_run
+from holdfast.sync.http_transport import HttpTransport
+from holdfast.sync.many import Found, find, remove_run, work_off
+from holdfast.sync.one import sync_run
+from holdfast.sync.report import Outcome
+from holdfast.sync.retry import Patience, RetryingTransport
+from holdfast.wire import Viewer
+from holdfast.wire.http import Connection
+
+__all__ = ["add", "run"]
+
+_FIRST_CONTACT_SECONDS = 5.0
+_MAX_FOLLOWED = 64
+
+
+def add(subparsers: Any) -> None:
+    """Declare the command."""
+    parser = subparsers.add_parser(
+        "sync",
+        help="send runs to the server and confirm them",
+        description="Send runs to the server and confirm them. PATH is a run folder, a .wandb "
+        "file, a wandb folder, or any folder above; by default the current one.",
+    )
+    option = parser.add_argument
+    option("paths", nargs="*", metavar="PATH", type=Path, help="where to look for runs")
+    option("--dry-run", action="store_true", help="say what would be sent, send nothing")
+    option("--include-synced", action="store_true", help="also runs that are confirmed already")
+    option("--project", default="", metavar="NAME", help="put the runs into this project")
+    option("--entity", default="", metavar="NAME", help="put the runs under this user or team")
+    option("--id", default="", metavar="ID", help="give the run this id (one run only)")
+    option("--clean", action="store_true", help="remove run folders that the server confirmed")
+    option("--jobs", type=_positive, default=4, metavar="N", help="runs at a time (default: 4)")
+    option("--json", action="store_true", help="print one JSON object at the end, for scripts")
+    option("--follow", action="store_true", help="go on while runs are written, until their end")
+    option("--no-verify", action="store_true", help="send without asking for a receipt")
+    option("--base-url", metavar="ADDRESS", help="the server (default: setting base_url)")
+    option(
+        "--timeout",
+        type=_positive,
+        default=120,
+        metavar="SECONDS",
+        help="give up when the server has been away this long (default: 120; for ever with "
+        "--follow)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Find runs, send them, print how each fared."""
+    settings = load({"base_url": args.base_url})
+    wishes = Wishes(args.entity, args.project, args.id, verify=not args.no_verify)
+    found = find(args.paths or [Path()], settings.base_url, wishes)
+    runs = found.pending + (found.synced if args.include_synced else [])
+    _check_one_id(args.id, runs)
+    if args.dry_run:
+        return _tell_plan(args, found, runs)
+    if not runs and not (args.clean and found.synced):
+        return _finish(args, found, [], None, settings.base_url)
+    key, asked = find_key(settings.base_url)
+    connection = Connection(
+        settings.base_url,
+        key,
+        read_timeout=settings.http_timeout,
+        pool=_jobs(args, runs),
+    )
+    with Progress(quiet=args.json) as progress:
+        context = _meet(args, connection, wishes, progress)
+        if asked:
+            offer_to_keep(settings.base_url, key)
+        outcomes = _send(args, context, runs, progress.say)
+        if args.clean:
+            outcomes += _clean(args, context, outcomes, found, progress.say)
+    connection.close()
+    return _finish(args, found, outcomes, context.viewer, settings.base_url)
+
+
+def _meet(
+    args: argparse.Namespace, connection: Connection, wishes: Wishes, progress: Progress
+) -> Context:
+    """Ask the server who this is; a server that is starting up is given a few seconds."""
+    plain = HttpTransport(connection)
+    if args.follow:
+        patient = RetryingTransport(plain, Patience(None, full_disk=True), say=progress.say)
+        viewer = patient.viewer()
+    else:
+        first = Patience(min(args.timeout, _FIRST_CONTACT_SECONDS))
+        viewer = RetryingTransport(plain, first, say=progress.say).viewer()
+        patient = RetryingTransport(plain, Patience(args.timeout), say=progress.say)
+    return Context(patient, connection.base_url, viewer, progress, wishes)
+
+
+def _send(
+    args: argparse.Namespace,
+    context: Context,
+    runs: Sequence[RunDir],
+    say: Callable[[str], None],
+) -> list[Outcome]:
+    one = follow_run if args.follow else sync_run
+    outcomes = []
+    for outcome in work_off(runs, lambda run_dir: one(context, run_dir), _jobs(args, runs)):
+        outcomes.append(outcome)
+        _tell(args, outcome, say)
+    return outcomes
+
+
+def _clean(
+    args: argparse.Namespace,
+    context: Context,
+    sent: Sequence[Outcome],
+    found: Found,
+    say: Callable[[str], None],
+) -> list[Outcome]:
+    """Remove what is confirmed; returns the outcomes of folders that had to be kept."""
+    confirmed = {outcome.run_dir: None for outcome in sent if outcome.state == "confirmed"}
+    confirmed.update(dict.fromkeys(found.synced))
+    kept = []
+    for outcome in work_off(confirmed, lambda run: remove_run(context, run), args.jobs):
+        if outcome.ok:
+            if not args.json:
+                say(f"  removed {outcome.run_dir.path}")
+        else:
+            kept.append(outcome)
+            _tell(args, outcome, say)
+    return kept
+
+
+def _tell(args: argparse.Namespace, outcome: Outcome, say: Callable[[str], None]) -> None:
+    if outcome.trace:
+        print(outcome.trace, file=sys.stderr)
+    if args.json:
+        return
+    say(outcome_line(outcome))
+    if outcome.ok and outcome.url:
+        say(f"    {outcome.url}")
+    for note in outcome.notes:
+        say(f"    {note}")
+
+
+def _tell_plan(args: argparse.Namespace, found: Found, runs: Sequence[RunDir]) -> int:
+    if args.json:
+        plan = {"pending": [str(run.path) for run in runs], "missing": _errors(found)}
+        print(json.dumps(plan))
+    else:
+        for run_dir in runs:
+            print(f"would send {run_dir.path}")
+        print(_summary_of_found(found, runs))
+        _tell_missing(found)
+    return _exit_code(found, [])
+
+
+def _finish(
+    args: argparse.Namespace,
+    found: Found,
+    outcomes: Sequence[Outcome],
+    viewer: Viewer | None,
+    base_url: str,
+) -> int:
+    code = _exit_code(found, outcomes)
+    if args.json:
+        result = {
+            "server": base_url,
+            "user": viewer.user if viewer else None,
+            "ok": code == 0,
+            "exit_code": code,
+            "already_confirmed": len(found.synced),
+            "runs": [outcome.to_json() for outcome in outcomes],
+            "missing": _errors(found),
+        }
+        print(json.dumps(result))
+        return code
+    _tell_missing(found)
+    if not outcomes:
+        print(_summary_of_found(found, []))
+    else:
+        good = sum(outcome.ok for outcome in outcomes)
+        rows = sum(outcome.rows for outcome in outcomes if outcome.ok)
+        word = "sent" if args.no_verify else "confirmed"
+        print(f"{good} of {len(outcomes)} runs {word}, {rows:,} rows, at {base_url}")
+    return code
+
+
+def _summary_of_found(found: Found, runs: Sequence[RunDir]) -> str:
+    if not found.pending and not found.synced:
+        return "no runs found: name a run folder or a folder above"
+    already = f", {len(found.synced)} confirmed already" if found.synced else ""
+    return f"{len(runs)} runs to send{already}"
+
+
+def _tell_missing(found: Found) -> None:
+    for error in found.missing:
+        print(f"holdfast: {error}", file=sys.stderr)
+
+
+def _errors(found: Found) -> list[str]:
+    return [str(error) for error in found.missing]
+
+
+def _exit_code(found: Found, outcomes: Sequence[Outcome]) -> int:
+    """0 when nothing went wrong, the error's code when all errors share it, else 1."""
+    errors: list[HoldfastError] = [*found.missing]
+    errors += [outcome.error for outcome in outcomes if outcome.error is not None]
+    codes = {error.exit_code for error in errors}
+    return codes.pop() if len(codes) == 1 else int(bool(codes))
+
+
+def _check_one_id(wanted: str, runs: Sequence[RunDir]) -> None:
+    ids = {run_dir.run_id for run_dir in runs}
+    if wanted and len(ids) > 1:
+        raise UsageError(f"--id {wanted} for {len(ids)} different runs", "name one run's folder")
+
+
+def _jobs(args: argparse.Namespace, runs: Sequence[RunDir]) -> int:
+    """How many runs at a time; runs that are followed must not wait for one another."""
+    jobs: int = args.jobs
+    return max(jobs, min(len(runs), _MAX_FOLLOWED)) if args.follow else jobs
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+    return number

@@ -1,0 +1,132 @@
+"""Many runs: which are pending, several at a time, and folders that may be removed.
+
+Owns the choice of runs and the threads. Must not know how one run is brought over.
+"""
+
+from __future__ import annotations
+
+import queue
+import shutil
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from holdfast.errors import HoldfastError, NotFoundError, StorageError, UnconfirmedError
+from holdfast.rundir import RunDir, discover, writer_of
+from holdfast.sync.context import Context, Wishes
+from holdfast.sync.one import RunSync, guarded
+from holdfast.sync.receipts import Sight, is_pending
+from holdfast.sync.report import Outcome
+from holdfast.sync.survey import Survey
+
+__all__ = ["Found", "find", "remove_run", "work_off"]
+
+_FOLDERS = {"files", "logs", "tmp"}
+_BESIDE = ("", ".synced", ".syncstate", ".receipt.json")
+
+
+@dataclass
+class Found:
+    """The runs at or below some paths, in order of start.
+
+    Attributes:
+        pending: runs with something that the server has not confirmed.
+        synced: the others.
+        missing: an error for each path where nothing is.
+    """
+
+    pending: list[RunDir] = field(default_factory=list)
+    synced: list[RunDir] = field(default_factory=list)
+    missing: list[NotFoundError] = field(default_factory=list)
+
+
+def find(paths: Sequence[Path], server: str, wishes: Wishes) -> Found:
+    """Look for runs; each journal once, however many of the paths lead to it."""
+    found = Found()
+    runs: dict[Path, RunDir] = {}
+    for path in paths:
+        try:
+            for run_dir in discover(path):
+                runs.setdefault(run_dir.journal.resolve(), run_dir)
+        except NotFoundError as error:
+            found.missing.append(error)
+    for run_dir in sorted(runs.values(), key=lambda run: (run.started, str(run.journal))):
+        kind = found.pending if is_pending(run_dir, server, wishes) else found.synced
+        kind.append(run_dir)
+    return found
+
+
+def work_off(
+    runs: Iterable[RunDir], work: Callable[[RunDir], Outcome], jobs: int
+) -> Iterator[Outcome]:
+    """Do ``work`` on every run, ``jobs`` at a time; yields outcomes as they come.
+
+    The threads end with the process: an interrupt waits for no request that is under way, since
+    everything can be taken up again.
+    """
+    waiting: queue.SimpleQueue[RunDir | None] = queue.SimpleQueue()
+    done: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
+    count = 0
+    for run_dir in runs:
+        waiting.put(run_dir)
+        count += 1
+
+    def loop() -> None:
+        while (run_dir := waiting.get()) is not None:
+            done.put(work(run_dir))
+
+    for number in range(min(jobs, count)):
+        waiting.put(None)
+        threading.Thread(target=loop, name=f"holdfast-sync-{number}", daemon=True).start()
+    for _ in range(count):
+        yield done.get()
+
+
+def remove_run(context: Context, run_dir: RunDir) -> Outcome:
+    """Remove a run folder, if the server confirms all of it once more and nobody writes it.
+
+    Never raises. The outcome is ``confirmed`` when the folder was removed; else its error says why
+    it was kept.
+    """
+
+    def work(outcome: Outcome) -> None:
+        writer = writer_of(run_dir)
+        if writer != "gone":
+            raise UnconfirmedError("its writer may be alive", "clean again when it has ended")
+        with Survey(run_dir.journal) as survey:
+            run = RunSync(context, run_dir, survey, outcome)
+            run.read(writer)
+            if not run.begin(writer):
+                raise UnconfirmedError("nothing was written into it", "remove it by hand")
+            run.catalogue.refresh()
+            before = Sight.of(run_dir)
+            run.confirm(writer)
+        _check_content(run_dir)
+        if Sight.of(run_dir) != before or writer_of(run_dir) != "gone":
+            raise UnconfirmedError("it changed meanwhile", "sync again")
+        _remove(run_dir.path)
+
+    outcome = guarded(run_dir, work)
+    if outcome.error is not None:
+        what = f"{run_dir.path} was kept: {outcome.error.what}"
+        outcome.error = HoldfastError(what, outcome.error.do)
+    return outcome
+
+
+def _check_content(run_dir: RunDir) -> None:
+    """Refuse to remove a folder that is more than one run's."""
+    names = {run_dir.journal.name + suffix for suffix in _BESIDE} | _FOLDERS
+    others = sorted(item.name for item in run_dir.path.iterdir() if item.name not in names)
+    if others or not run_dir.started:
+        what = f"other things lie in it ({others[0]}…)" if others else "it is no run folder by name"
+        raise UnconfirmedError(what, "remove it by hand")
+
+
+def _remove(path: Path) -> None:
+    try:
+        shutil.rmtree(path)
+    except OSError as error:
+        raise StorageError(
+            f"cannot remove {path}: {error.strerror or error}", "remove it by hand"
+        ) from error

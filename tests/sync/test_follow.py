@@ -1,0 +1,262 @@
+"""A run that grows, followed to its end."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sync.making import append_rows, context, rows, start_run
+from sync.memory_server import MemoryServer
+
+from holdfast.errors import UnreachableError
+from holdfast.journal.framing import chunks as frame
+from holdfast.records import encode
+from holdfast.rundir import RunDir
+from holdfast.sync import follow as follow_module
+from holdfast.sync import survey as survey_module
+from holdfast.sync.context import Context
+from holdfast.sync.follow import follow_run
+from holdfast.sync.one import sync_run
+from holdfast.sync.report import Outcome
+from holdfast.sync.retry import Patience, RetryingTransport, StoppedError
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follow_module, "_LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(follow_module, "_FILES_SECONDS", 0.05)
+    monkeypatch.setattr(follow_module, "_WORD_SECONDS", 0.1)
+    monkeypatch.setattr(follow_module, "_AFTER_EXIT_SECONDS", 0.2)
+
+
+class Following:
+    """`follow_run` in a thread."""
+
+    def __init__(self, some: Context, run_dir: RunDir) -> None:
+        self.context = some
+        self._outcome: list[Outcome] = []
+        self._thread = threading.Thread(
+            target=lambda: self._outcome.append(follow_run(some, run_dir))
+        )
+        self._thread.start()
+
+    def end(self) -> Outcome:
+        self._thread.join(10)
+        assert self._outcome, "still following"
+        return self._outcome[0]
+
+    @property
+    def running(self) -> bool:
+        return self._thread.is_alive()
+
+    def stop(self) -> None:
+        self.context.stop.set()
+        self._thread.join(10)
+
+
+@pytest.fixture
+def following() -> Iterator[Callable[[Context, RunDir], Following]]:
+    started: list[Following] = []
+
+    def start(some: Context, run_dir: RunDir) -> Following:
+        started.append(Following(some, run_dir))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.stop()
+
+
+def until(what: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not what():
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.005)
+
+
+def held(server: MemoryServer) -> bytes:
+    return next(iter(server.journals.values()), b"")
+
+
+Start = Callable[[Context, RunDir], Following]
+
+
+def test_to_the_exit(tmp_path: Path, following: Start) -> None:
+    server = MemoryServer()
+    run_dir, writer = start_run(tmp_path, "aaaa")
+    follower = following(context(server), run_dir)
+    for i in range(5):
+        append_rows(writer, rows(3, first=3 * i))
+        until(lambda: held(server) == run_dir.journal.read_bytes())
+    assert set(server.writers.values()) == {"alive"}
+    (run_dir.files / "output.log").write_text("hello")
+    until(lambda: bool(server.blobs))
+    assert follower.running
+    writer.append(encode.exit_record(0, 9))
+    writer.close()
+    outcome = follower.end()
+    assert (outcome.state, outcome.rows, outcome.files) == ("confirmed", 15, 1)
+    assert held(server) == run_dir.journal.read_bytes()
+    assert run_dir.synced_marker.exists()
+
+
+def test_records_behind_the_exit_are_shipped(tmp_path: Path, following: Start) -> None:
+    server = MemoryServer()
+    run_dir, writer = start_run(tmp_path, "aaaa")
+    follower = following(context(server), run_dir)
+    writer.append(encode.exit_record(0, 9))
+    until(lambda: held(server) == run_dir.journal.read_bytes())
+    append_rows(writer, rows(1))
+    writer.append(encode.summary({"loss": 1}))
+    outcome = follower.end()  # the writer never lets go: some seconds after the exit are enough
+    assert (outcome.state, outcome.rows) == ("confirmed", 1)
+    assert held(server) == run_dir.journal.read_bytes()
+    writer.close()
+
+
+def test_a_killed_writer(tmp_path: Path, following: Start) -> None:
+    server = MemoryServer()
+    run_dir, writer = start_run(tmp_path, "aaaa")
+    append_rows(writer, rows(4))
+    follower = following(context(server), run_dir)
+    until(lambda: held(server) == run_dir.journal.read_bytes())
+    writer.abandon()
+    outcome = follower.end()
+    assert (outcome.state, outcome.rows) == ("confirmed", 4)
+    assert set(server.writers.values()) == {"gone"}
+
+
+@pytest.mark.parametrize("verify", [True, False])
+def test_the_end_is_told_when_nothing_is_left_to_send(
+    tmp_path: Path, following: Start, verify: bool
+) -> None:
+    server = MemoryServer()
+    run_dir, writer = start_run(tmp_path, "aaaa")
+    follower = following(context(server, verify=verify), run_dir)
+    until(lambda: held(server) == run_dir.journal.read_bytes())
+    writer.close()
+    follower.end()
+    assert set(server.writers.values()) == {"gone"}
+
+
+def test_an_idle_run_stays_alive_at_the_server(tmp_path: Path, following: Start) -> None:
+    server = MemoryServer()
+    run_dir, writer = start_run(tmp_path, "aaaa")
+    following(context(server), run_dir)
+    until(lambda: server.calls["chunk"] >= 4)
+    assert held(server) == run_dir.journal.read_bytes()
+    writer.close()
+
+
+def test_a_server_that_goes_and_comes(tmp_path: Path, following: Start) -> None:
+    server = MemoryServer()
+    run_dir, writer = start_run(tmp_path, "aaaa")
+    patience = Patience(limit=None, first=0.01, longest=0.02, full_disk=True)
+    some = context(server)
+    said: list[str] = []
+    patient = RetryingTransport(server, patience, say=said.append, stop=some.stop)
+    follower = following(
+        Context(patient, some.base_url, some.viewer, some.report, stop=some.stop), run_dir
+    )
+    until(lambda: held(server) == run_dir.journal.read_bytes())
+
+    def away(method: str, when: str) -> None:
+        raise UnreachableError("the server is away", "wait")
+
+    server.fail = away
+    append_rows(writer, rows(7))
+    writer.append(encode.exit_record(0, 9))
+    writer.close()
+    until(lambda: any("the server is away" in line for line in said))
+    assert follower.running
+    server.fail = lambda method, when: None
+    outcome = follower.end()
+    assert (outcome.state, outcome.rows) == ("confirmed", 7)
+
+
+def test_nothing_was_ever_written(tmp_path: Path, following: Start) -> None:
+    server = MemoryServer()
+    run_dir, writer = start_run(tmp_path, "aaaa")
+    with run_dir.journal.open("r+b") as file:
+        file.truncate(7)
+    follower = following(context(server), run_dir)
+    time.sleep(0.1)
+    assert follower.running
+    writer.abandon()
+    os.utime(run_dir.journal, (1, 1))  # no host in seven bytes: silence tells that nobody writes
+    assert follower.end().state == "empty"
+
+
+def test_two_that_follow_one_run(tmp_path: Path, following: Start) -> None:
+    server = MemoryServer()
+    run_dir, writer = start_run(tmp_path, "aaaa")
+    some = [following(context(server), run_dir) for _ in range(2)]
+    for i in range(20):
+        append_rows(writer, rows(5, first=5 * i))
+        time.sleep(0.005)
+    writer.append(encode.exit_record(0, 9))
+    writer.close()
+    assert [one.end().state for one in some] == ["confirmed", "confirmed"]
+    assert held(server) == run_dir.journal.read_bytes()
+
+
+def test_stop(tmp_path: Path, following: Start) -> None:
+    run_dir, writer = start_run(tmp_path, "aaaa")
+    follower = following(context(MemoryServer()), run_dir)
+    follower.stop()
+    assert isinstance(follower.end().error, StoppedError)
+    writer.close()
+
+
+# A hole in a growing file (network filesystems show them) is waited for.
+
+
+def _with_hole(run_dir: RunDir) -> bytes:
+    """Write two more records, the first as a hole; returns the hole's real bytes."""
+    size = run_dir.journal.stat().st_size
+    hole = frame(encode.output("stdout", "x" * 50, 1.0), size)
+    after = frame(encode.exit_record(0, 1), size + len(hole))
+    with run_dir.journal.open("r+b") as file:
+        file.seek(size)
+        file.write(bytes(len(hole)) + after)
+    return hole
+
+
+def test_a_hole_that_fills(tmp_path: Path, following: Start) -> None:
+    server = MemoryServer()
+    run_dir, writer = start_run(tmp_path, "aaaa")
+    size = run_dir.journal.stat().st_size
+    hole = _with_hole(run_dir)
+    follower = following(context(server), run_dir)
+    until(lambda: len(held(server)) == size)
+    time.sleep(0.1)
+    assert len(held(server)) == size
+    with run_dir.journal.open("r+b") as file:
+        file.seek(size)
+        file.write(hole)
+    until(lambda: held(server) == run_dir.journal.read_bytes())
+    writer.close()
+    outcome = follower.end()
+    assert (outcome.state, outcome.gaps) == ("confirmed", ())
+    assert outcome.records["output_raw"] == 1
+
+
+@pytest.mark.parametrize("follow", [True, False])
+def test_a_hole_that_stays(
+    tmp_path: Path, following: Start, monkeypatch: pytest.MonkeyPatch, follow: bool
+) -> None:
+    monkeypatch.setattr(survey_module, "_SETTLE_SECONDS", 0.3)
+    server = MemoryServer()
+    run_dir, writer = start_run(tmp_path, "aaaa")
+    _with_hole(run_dir)
+    started = time.monotonic()
+    some = context(server)
+    outcome = following(some, run_dir).end() if follow else sync_run(some, run_dir)
+    assert time.monotonic() - started > 0.3
+    assert (outcome.state, len(outcome.gaps)) == ("confirmed", 1)
+    assert held(server) == run_dir.journal.read_bytes()
+    writer.close()
