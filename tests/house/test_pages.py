@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from house.tree import ROOT, files
 
+import holdfast
+
 _PAGES = [path for path in files() if path.suffix == ".md"]
 _DECISIONS = sorted(path.name for path in (ROOT / "docs/decisions").glob("*.md"))
 
@@ -70,11 +72,10 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert not broken, broken
 
 
-def test_the_changelog_knows_the_version() -> None:
-    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    found = re.search(r'^version = "(.+)"$', project, flags=re.MULTILINE)
-    assert found is not None
-    assert f"## [{found[1]}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+def test_the_version_is_the_same_everywhere() -> None:
+    assert f"## [{holdfast.__version__}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    web = json.loads((ROOT / "web/package.json").read_text(encoding="utf-8"))
+    assert web["version"] == holdfast.__version__
 
 
 def test_decisions_are_numbered_without_holes() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
 from house.tree import ROOT, files
 
 _SOURCE = ROOT / "web/src"
@@ -13,6 +12,7 @@ _SOURCE = ROOT / "web/src"
 FLOORS = (("lib",), ("api", "charts"), ("state",), ("views",), ("main",))
 
 _IMPORT = re.compile(r"""(?:from|import)\s*\(?\s*["'](\.[^"']+)["']""")
+_ADDRESS = re.compile(r"(?:https?:)?//[\w.-]+\.[a-z]{2,}/\S*")
 _FILES = [
     path for path in files() if _SOURCE in path.parents and path.suffix in {".ts", ".tsx", ".css"}
 ]
@@ -30,19 +30,22 @@ def _floor(folder: str) -> int:
     raise AssertionError(f"web/src/{folder} has no floor: give it one in this file")
 
 
-@pytest.mark.parametrize("path", _FILES, ids=lambda path: path.relative_to(_SOURCE).as_posix())
-def test_imports_point_downwards(path: Path) -> None:
-    own = _folder(path)
+def test_imports_point_downwards() -> None:
     wrong = [
-        target
+        f"{path.relative_to(ROOT)}: {target}"
+        for path in _FILES
         for target in _IMPORT.findall(path.read_text(encoding="utf-8"))
-        if (folder := _folder((path.parent / target).resolve())) != own
-        and _floor(folder) >= _floor(own)
+        if (folder := _folder((path.parent / target).resolve())) != _folder(path)
+        and _floor(folder) >= _floor(_folder(path))
     ]
-    assert not wrong, wrong
+    assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("path", _FILES, ids=lambda path: path.relative_to(_SOURCE).as_posix())
-def test_nothing_is_loaded_from_outside(path: Path) -> None:
-    found = re.findall(r"(?:https?:)?//[\w.-]+\.[a-z]{2,}/\S*", path.read_text(encoding="utf-8"))
-    assert not [address for address in found if "www.w3.org" not in address]
+def test_nothing_is_loaded_from_outside() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}: {address}"
+        for path in _FILES
+        for address in _ADDRESS.findall(path.read_text(encoding="utf-8"))
+        if "www.w3.org" not in address
+    ]
+    assert not found, "\n".join(found)
