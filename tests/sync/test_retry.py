@@ -75,8 +75,8 @@ def test_what_passes_is_tried_again(clock: Clock, error: HoldfastError) -> None:
     transport, said = wrapped(clock, [error, error])
     assert transport.viewer().user == "ann"
     assert len(clock.waits) == 2
-    assert 0.25 <= clock.waits[0] <= 0.5
-    assert 0.5 <= clock.waits[1] <= 1.0
+    assert 0.1 <= clock.waits[0] <= 0.2
+    assert 0.2 <= clock.waits[1] <= 0.4
     assert len(said) == 1
     assert error.what in said[0]
 
