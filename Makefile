@@ -49,7 +49,7 @@ browser: $(INSTALLED) $(WEB) chromium  ## the dashboard in a real browser
 	$(PYTEST) tests/browser
 
 bench: $(INSTALLED)  ## figures side by side with wandb and trackio
-	$(RUN) bench/run.py
+	$(RUN) -m bench
 
 web: $(WEB)  ## build the dashboard for this checkout
 
