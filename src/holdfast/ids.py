@@ -6,7 +6,7 @@ that every name a wandb client accepts is accepted here.
 
 from __future__ import annotations
 
-import secrets
+import os
 from typing import NamedTuple
 
 from holdfast.errors import UsageError
@@ -54,7 +54,8 @@ class RunPath(NamedTuple):
 
 def new_run_id() -> str:
     """A fresh run id: eight characters of ``0-9a-z``, as W&B's are."""
-    return "".join(secrets.choice(_ALPHABET) for _ in range(_RUN_ID_LENGTH))
+    # `secrets` would say it in a word and cost 8 ms of `import holdfast`.
+    return "".join(_ALPHABET[byte % len(_ALPHABET)] for byte in os.urandom(_RUN_ID_LENGTH))
 
 
 def check_run_id(text: str) -> str:

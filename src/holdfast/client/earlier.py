@@ -1,0 +1,120 @@
+"""Resuming: what earlier folders of a run say about where it stands.
+
+Owns finding and reading them. Must not know what is done with the answer.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from holdfast.errors import DamagedError, UsageError
+from holdfast.journal import Frame, Reader
+from holdfast.rundir import RunDir, read_spec, runs_with_id
+
+__all__ = ["Earlier", "find"]
+
+_AT_ONCE = 20_000
+
+
+class Earlier(NamedTuple):
+    """A run as its earlier stretches left it: a `records.replay.Replay`, and where they lie."""
+
+    replay: Any
+    folders: list[RunDir]
+
+    @property
+    def next_step(self) -> int:
+        """The number of the row that comes next."""
+        row = self.replay.open_row
+        steps = [self.replay.last_step, None if row is None else row.get("_step")]
+        known = [step for step in steps if type(step) is int]
+        return known[-1] + 1 if known else 0
+
+    @property
+    def runtime(self) -> float:
+        """Seconds that the earlier stretches ran, as far as they say."""
+        summary = self.replay.summary
+        told = [summary.get("_runtime"), self.replay.runtime]
+        ours = summary.get("_wandb")
+        if isinstance(ours, dict):
+            told.append(ours.get("runtime"))
+        return float(max((n for n in told if type(n) in (int, float)), default=0.0))
+
+
+def find(
+    root: Path, run_id: str, resume: str, warn: Callable[[str, str], None]
+) -> tuple[str, Earlier | None]:
+    """The id of the run to start, and what is there of it already.
+
+    Args:
+        root: the ``wandb`` folder.
+        run_id: the id that was asked for; may be empty.
+        resume: ``allow``, ``must``, ``never``, ``auto``, or empty for a new run in any case.
+        warn: called with a kind and a line about what cannot be read.
+
+    Raises:
+        UsageError: ``must`` and there is none, ``never`` and there is one.
+    """
+    if resume == "auto" and not run_id:
+        run_id = _unfinished(root)
+    if resume == "must" and not run_id:
+        raise UsageError("resume='must' without a run id", "give id= or WANDB_RUN_ID")
+    folders = runs_with_id(root, run_id) if run_id else []
+    if resume == "must" and not folders:
+        raise UsageError(
+            f"resume='must', but there is no run {run_id!r} in {root}",
+            "check id and dir, or use resume='allow'",
+        )
+    if resume == "never" and folders:
+        raise UsageError(
+            f"resume='never', but run {run_id!r} lies in {folders[-1].path}",
+            "choose another id, or use resume='allow'",
+        )
+    if not resume or not folders:
+        return run_id, None
+    return run_id, _read(folders, warn)
+
+
+def _read(folders: list[RunDir], warn: Callable[[str, str], None]) -> Earlier:
+    """Replay the journals of a run's folders, in order."""
+    # Imported here: reading loads protobuf, which a run that resumes nothing does without.
+    from holdfast.records.replay import Replay
+
+    replay = Replay()
+    for run_dir in folders:
+        try:
+            for payloads in _payloads(run_dir.journal):
+                replay.apply(payloads)
+        except (DamagedError, OSError) as error:
+            warn(
+                "earlier", f"an earlier part of the run cannot be read and is passed over: {error}"
+            )
+    return Earlier(replay, folders)
+
+
+def _payloads(journal: Path) -> Iterator[list[bytes]]:
+    """A journal's records in portions, so that a long one does not fill the memory."""
+    portion: list[bytes] = []
+    with open(journal, "rb") as file:
+        for item in Reader(file):
+            if isinstance(item, Frame):
+                portion.append(item.payload)
+            if len(portion) >= _AT_ONCE:
+                yield portion
+                portion = []
+    yield portion
+
+
+def _unfinished(root: Path) -> str:
+    """The id of the last run here if it did not finish, by our note or by W&B's; else empty."""
+    spec = read_spec(root)
+    if spec is not None:
+        return str(spec.get("run_id", "")) if spec.get("state") != "finished" else ""
+    try:
+        note = json.loads((root / "wandb-resume.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # no note, or none that can be read: nothing to resume
+        return ""
+    return str(note.get("run_id") or "") if isinstance(note, dict) else ""

@@ -1,0 +1,89 @@
+"""What is found out about a run from beside it, in the journal and in its files.
+
+Owns the order of the parts and what each writes. Must not know threads: it is called from one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from time import time
+from typing import Any
+
+from holdfast.client import environment
+from holdfast.client.files import replace_file
+from holdfast.client.sampler import Sampler
+from holdfast.records import encode
+from holdfast.settings import Settings
+
+__all__ = ["Observer"]
+
+
+class Observer:
+    """Finds out and writes down.
+
+    Args:
+        files: the run's `files` folder.
+        settings: what the run was told.
+        write: appends a record to the journal.
+    """
+
+    def __init__(self, files: Path, settings: Settings, write: Callable[[bytes], None]) -> None:
+        self._files = files
+        self._settings = settings
+        self._write = write
+        self._found: dict[str, Any] = {}
+        self._writer_id = os.urandom(16).hex()
+        self._started_at = time()
+        self._sampler: Sampler | None = None
+
+    def parts(self) -> list[tuple[str, Callable[[], None]]]:
+        """What to find out, quick things first; each part may fail alone."""
+        parts: list[tuple[str, Callable[[], None]]] = [
+            (
+                "environment",
+                lambda: self._add(environment.process(self._settings, self._started_at)),
+            ),
+            ("hardware", lambda: self._add(environment.hardware())),
+            ("requirements.txt", self._write_packages),
+        ]
+        if not self._settings.disable_git:
+            parts.insert(1, ("git", self._write_git))
+        return parts
+
+    def begin_stats(self) -> None:
+        """Start to measure; the first reading covers the time from here."""
+        self._sampler = Sampler()
+
+    def write_stats(self) -> None:
+        """Take a reading of the system metrics and record it."""
+        if self._sampler is not None:
+            self._write(encode.stats(self._sampler.read(), time()))
+
+    def _add(self, found: dict[str, Any]) -> None:
+        self._found.update(found)
+        self._write(encode.environment({**found, "writer_id": self._writer_id}))
+        text = json.dumps(environment.metadata_of(self._found), indent=2, default=str)
+        replace_file(self._files / "wandb-metadata.json", text)
+
+    def _write_git(self) -> None:
+        program = self._found.get("program", "")
+        folder = os.path.dirname(program) if os.path.isfile(program) else os.getcwd()
+        git = environment.git_of(folder, with_diff=not self._settings.disable_code)
+        if git is None:
+            return
+        found: dict[str, Any] = {"git": {"remote": git.remote, "commit": git.commit}}
+        found["root"] = git.root
+        if program.startswith(git.root):
+            found["code_path"] = os.path.relpath(program, git.root).replace(os.sep, "/")
+        self._add(found)
+        if git.diff:
+            replace_file(self._files / "diff.patch", git.diff)
+            self._write(encode.files(["diff.patch"]))
+
+    def _write_packages(self) -> None:
+        lines = environment.packages()
+        replace_file(self._files / "requirements.txt", "".join(f"{line}\n" for line in lines))
+        self._write(encode.files(["requirements.txt"]))

@@ -1,0 +1,316 @@
+"""`init`: from what a script and its environment say to a run that writes.
+
+Owns the order in which a run begins. Everything here is on the caller's thread and must be quick;
+what takes time (git, packages, hardware) is found out beside training.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import threading
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+from time import time
+from typing import Any
+
+from holdfast.client import current, earlier
+from holdfast.client.beside import Beside
+from holdfast.client.config import read_config
+from holdfast.client.ending import spec_of, watch_process
+from holdfast.client.metrics import Definitions
+from holdfast.client.names import new_name
+from holdfast.client.notice import Notices
+from holdfast.client.recorder import Beginning, Recorder
+from holdfast.client.run import Held, Run
+from holdfast.client.silence import SilentRecorder
+from holdfast.errors import StorageError, UsageError
+from holdfast.ids import check_entity, check_project, check_run_id, new_run_id
+from holdfast.journal import Writer
+from holdfast.records import encode
+from holdfast.records.encode import RunInfo
+from holdfast.rundir import boot_id, create, hold, write_spec
+from holdfast.settings import Settings, load
+
+__all__ = ["init"]
+
+_starting = threading.RLock()
+
+#: arguments of wandb's init that change nothing here
+_HARMLESS = frozenset({"anonymous", "force", "magic", "monitor_gym", "save_code"})
+
+
+def init(  # noqa: PLR0913  wandb's signature
+    project: str | None = None,
+    entity: str | None = None,
+    name: str | None = None,
+    id: str | None = None,  # noqa: A002  wandb's name for it
+    config: Any = None,
+    notes: str | None = None,
+    tags: Iterable[str] | None = None,
+    group: str | None = None,
+    job_type: str | None = None,
+    dir: str | os.PathLike[str] | None = None,  # noqa: A002  wandb's name for it
+    mode: str | None = None,
+    resume: bool | str | None = None,
+    settings: Settings | Mapping[str, Any] | None = None,
+    *,
+    reinit: bool | str | None = None,
+    allow_val_change: bool | None = None,
+    config_include_keys: Iterable[str] | None = None,
+    config_exclude_keys: Iterable[str] | None = None,
+    **other: Any,
+) -> Run:
+    """Begin a run. Everything is optional; see docs/guide/settings.md for the environment names.
+
+    Args:
+        project: where the run belongs.
+        entity: the user or team that it belongs to; by default whose key `holdfast sync` uses.
+        name: for people; by default two words and a number.
+        id: for machines; by default eight random characters. Needed to resume a run.
+        config: what goes into the run: a dict, an argparse namespace or a dataclass.
+        notes: notes on the run.
+        tags: tags of the run.
+        group: the group of runs that this one belongs to.
+        job_type: what the run does: train, eval, …
+        dir: the folder in which the ``wandb`` folder lies; by default the current one.
+        mode: ``offline``, ``online`` or ``disabled``.
+        resume: ``allow``, ``must``, ``never`` or ``auto`` (also True): go on with the earlier
+            folders of the run with this id that lie in the same place.
+        settings: a `Settings` or dict with any of the settings.
+        reinit: what happens to a run that this process has already: ``return_previous`` or
+            ``finish_previous``.
+        allow_val_change: let ``config`` change values when a run is returned that exists.
+        config_include_keys: keys of ``config`` to take; by default all.
+        config_exclude_keys: keys of ``config`` to leave out.
+        other: arguments of wandb that change nothing here.
+
+    Returns:
+        The run; it is also `holdfast.run`.
+
+    Raises:
+        UsageError: an argument, variable or settings file has a bad value.
+        StorageError: the run folder cannot be made.
+
+    Example:
+        >>> run = holdfast.init(project="digits", config={"lr": 0.01})      # doctest: +SKIP
+    """
+    _check_other(other)
+    given = dict(settings.values if isinstance(settings, Settings) else settings or {})
+    arguments = {
+        "project": project,
+        "entity": entity,
+        "name": name,
+        "run_id": id,
+        "notes": notes,
+        "tags": tags,
+        "group": group,
+        "job_type": job_type,
+        "dir": dir,
+        "mode": mode,
+        "resume": resume,
+        "reinit": reinit,
+    }
+    given.update({key: value for key, value in arguments.items() if value is not None})
+    values = read_config(config, include=config_include_keys, exclude=config_exclude_keys)
+    with _starting:
+        found = load(given)
+        previous = _previous(found)
+        if previous is not None:
+            previous.config.update(values, allow_val_change=allow_val_change)
+            return previous
+        run = _begin(found, values)
+        current.run = run
+        watch_process()
+        if run._held is not None:
+            _say_start(run, run._held)
+            run._held.beside.start()
+        return run
+
+
+def _check_other(other: Mapping[str, Any]) -> None:
+    for name, value in other.items():
+        if name in ("sync_tensorboard", "tensorboard", "resume_from", "fork_from"):
+            if value:
+                raise UsageError(f"init({name}=...) is not there yet", "leave it out")
+        elif name not in _HARMLESS:
+            raise UsageError(f"init() has no argument {name!r}", "see help(holdfast.init)")
+
+
+def _previous(settings: Settings) -> Run | None:
+    """The run that this process has, unless it is to end now."""
+    run = current.run
+    if run is None or run._held is None:  # none, or one that writes nothing
+        return None
+    policy = settings.reinit
+    if policy == "default":
+        policy = "finish_previous" if current.ipython() is not None else "return_previous"
+    if policy == "finish_previous":
+        run.finish()
+        return None
+    Notices(silent=settings.silent).warn(
+        f"init() again while run {run.name} goes on: it is returned as it is; call run.finish() "
+        "first, or init(reinit='finish_previous'), for another run"
+    )
+    return run
+
+
+def _begin(settings: Settings, config: dict[str, Any]) -> Run:
+    notices = Notices(silent=settings.silent, quiet=settings.quiet)
+    if _writes_nothing(settings, notices):
+        info = _info(settings, settings.run_id or new_run_id(), None)
+        return Run(info, settings, SilentRecorder(), config)
+    root = Path(settings.wandb_dir)
+    run_id = check_run_id(settings.run_id) if settings.run_id else ""
+    run_id, before = earlier.find(root, run_id, settings.resume, notices.warn_once)
+    info = _info(settings, run_id or new_run_id(), before)
+    if before is not None:
+        config = {**before.replay.config, **config}
+    return _open(settings, info, config, _beginning(before), notices)
+
+
+def _open(
+    settings: Settings,
+    info: RunInfo,
+    config: dict[str, Any],
+    beginning: Beginning,
+    notices: Notices,
+) -> Run:
+    """Make the folder and the journal, and write the first records."""
+    root = Path(settings.wandb_dir)
+    now = datetime.fromtimestamp(info.start_time)  # noqa: DTZ006  W&B names folders in local time
+    run_dir = create(root, info.run_id, online=settings.mode == "online", now=now)
+    trouble = _Trouble(notices, run_dir.path)
+    writer = Writer(
+        run_dir.journal,
+        fsync=settings.fsync,
+        interval=settings.fsync_interval,
+        on_error=trouble.say,
+    )
+    hold(writer.fileno())
+    version = _version()
+    host = platform.node()
+    producer = f"holdfast/{version}"
+    writer.append(encode.header(producer, host=host, pid=os.getpid(), boot_id=boot_id()))
+    writer.append(encode.run(info, config))
+    writer.append(encode.telemetry(platform.python_version(), version))
+    recorder = Recorder(writer, beginning, notices.warn_once)
+    run = Run(info, settings, recorder, config, free_config=current.ipython() is not None)
+    beside = Beside(run_dir, settings, recorder, run.config.as_dict, notices)
+    beside.log.note(f"holdfast {version}, pid {os.getpid()}, {settings!r}")
+    follower = _follow(settings, run_dir, notices)
+    held = Held(run_dir, writer, beside, follower)
+    run.hold(held)
+    try:
+        write_spec(root, spec_of(run, held, "running"))
+    except StorageError as error:
+        beside.log.failed("latest.spec", error)
+    return run
+
+
+class _Trouble:
+    """Says once that the disk says no."""
+
+    def __init__(self, notices: Notices, path: Path) -> None:
+        self._notices = notices
+        self._path = path
+
+    def say(self, error: OSError) -> None:
+        reason = error.strerror or str(error)
+        self._notices.warn_once(
+            "disk",
+            f"the disk does not take the journal in {self._path} ({reason}): training goes on, "
+            "records wait in memory and are written when it does; free some space",
+        )
+
+
+def _writes_nothing(settings: Settings, notices: Notices) -> bool:
+    if settings.mode == "disabled":
+        return True
+    rank = _rank()
+    if not rank or settings.all_ranks:
+        return False
+    notices.warn(
+        f"rank {rank} of a distributed job logs nothing, rank 0 does; if each rank is a run of its "
+        "own, set HOLDFAST_ALL_RANKS=true"
+    )
+    return True
+
+
+def _rank() -> int:
+    """The rank that a launcher gave this process; 0 when there is none."""
+    for name in ("RANK", "SLURM_PROCID"):
+        value = os.environ.get(name, "")
+        if value.isdigit():
+            return int(value)
+    return 0
+
+
+def _info(settings: Settings, run_id: str, before: earlier.Earlier | None) -> RunInfo:
+    old = before.replay.run if before is not None else None
+    info = RunInfo(
+        run_id=run_id,
+        entity=check_entity(settings.entity) if settings.entity else "",
+        project=check_project(settings.project),
+        name=settings.name,
+        notes=settings.notes,
+        tags=settings.tags,
+        group=settings.group,
+        job_type=settings.job_type,
+        start_time=time(),
+        host=settings.host or platform.node(),
+        resumed=before is not None,
+        starting_step=before.next_step if before is not None else 0,
+        sweep_id=settings.sweep_id,
+    )
+    if old is not None:
+        for field in ("entity", "name", "notes", "tags", "group", "job_type", "sweep_id"):
+            if not getattr(info, field):
+                info = info._replace(**{field: getattr(old, field)})
+        if settings.source("project") == "default" and old.project:
+            info = info._replace(project=old.project)
+    return info if info.name else info._replace(name=new_name())
+
+
+def _beginning(before: earlier.Earlier | None) -> Beginning:
+    if before is None:
+        return Beginning()
+    definitions = Definitions()
+    for definition in before.replay.metrics.values():
+        definitions.add(definition)
+    return Beginning(
+        step=before.next_step,
+        runtime=before.runtime,
+        summary=before.replay.summary,
+        definitions=definitions,
+        resumed=True,
+    )
+
+
+def _follow(settings: Settings, run_dir: Any, notices: Notices) -> Any:
+    if settings.mode != "online":
+        return None
+    from holdfast.client import follow
+
+    try:
+        return follow.start(run_dir)
+    except OSError as error:
+        notices.warn(
+            f"the sync process could not be started ({error}): the run goes on offline, sync it "
+            f"later with: holdfast sync {os.path.relpath(run_dir.path)}"
+        )
+        return None
+
+
+def _say_start(run: Run, held: Held) -> None:
+    resumed = f", resumed at step {run.step}" if run.resumed else ""
+    run._notices.say(
+        f"run {run.name} ({run.id}) in project {run.project}{resumed}",
+        f"its journal lies in {os.path.relpath(held.run_dir.path)}",
+    )
+
+
+def _version() -> str:
+    return str(getattr(sys.modules["holdfast"], "__version__", "0"))
