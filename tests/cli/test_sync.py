@@ -262,7 +262,7 @@ def test_a_key_is_asked_for_on_a_terminal_and_kept(
     )
     assert code == 0, said
     assert b"1 of 1 runs confirmed" in said
-    assert b"%|" in said  # a bar was drawn
+    assert b"% |" in said  # a bar was drawn
     kept = json.loads((tmp_path / "config" / "credentials").read_text())
     assert kept == {served[2].url: "key"}
 

@@ -37,19 +37,6 @@ class Progress:
         self._line_at = time.monotonic()
 
     def __enter__(self) -> Progress:
-        if not self._quiet and self._stream.isatty():
-            from tqdm import tqdm
-
-            self._bar = tqdm(
-                total=0,
-                unit="B",
-                unit_scale=True,
-                unit_divisor=1024,
-                file=self._stream,
-                leave=False,
-                dynamic_ncols=True,
-                bar_format="{desc}{percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} {rate_fmt}",
-            )
         return self
 
     def __exit__(
@@ -66,6 +53,8 @@ class Progress:
         """More bytes are to be sent."""
         with self._lock:
             self._expected += size
+            if self._bar is None and self._expected and not self._quiet and self._stream.isatty():
+                self._bar = _bar(self._stream)
             if self._bar is not None:
                 self._bar.total = self._expected
                 self._bar.refresh()
@@ -88,6 +77,21 @@ class Progress:
                 self._bar.write(line, file=self._stream)
             else:
                 print(line, file=self._stream, flush=True)
+
+
+def _bar(stream: TextIO) -> Any:
+    from tqdm import tqdm
+
+    return tqdm(
+        total=0,
+        unit="B",
+        unit_scale=True,
+        unit_divisor=1024,
+        file=stream,
+        leave=False,
+        dynamic_ncols=True,
+        bar_format="{percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} {rate_fmt}",
+    )
 
 
 def outcome_line(outcome: Outcome) -> str:
