@@ -48,6 +48,18 @@ def test_no_lock_with_addresses() -> None:
     assert '"resolved"' not in (ROOT / "web/package-lock.json").read_text(encoding="utf-8")
 
 
+def test_the_dashboard_loads_nothing_from_outside() -> None:
+    address = re.compile(r"(?:https?:)?//[\w.-]+\.[a-z]{2,}/\S*")
+    found = [
+        f"{_name(path)}: {one}"
+        for path in files()
+        if ROOT / "web/src" in path.parents or path == ROOT / "web/index.html"
+        for one in address.findall(_text(path))
+        if "www.w3.org" not in one  # names of XML vocabularies, not fetched
+    ]
+    assert not found, "\n".join(found)
+
+
 def test_the_npm_lock_names_the_packages_of_every_platform() -> None:
     """Where one is left out (its registry lacked it), `npm ci` refuses the lock everywhere."""
     packages = json.loads((ROOT / "web/package-lock.json").read_text(encoding="utf-8"))["packages"]
