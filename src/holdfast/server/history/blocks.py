@@ -20,10 +20,10 @@ from holdfast.records.values import nest
 from holdfast.server.blobstore import BlobStore
 from holdfast.server.history.encode import (
     ABSENT,
+    column_numbers,
     column_path,
     decode_numbers,
     decode_values,
-    numbers_of,
 )
 from holdfast.server.history.gather import Gathered, Path, gather, gather_rows, key_of, rows_of
 from holdfast.server.history.model import Segment
@@ -208,7 +208,7 @@ def _numbers(columns: Mapping[Path, Gathered], total: int, keys: frozenset[str])
         if (key := key_of(path)) in keys:
             where = slice(None) if column.rows is None else column.rows
             values, there = np.full(total, np.nan), np.zeros(total, dtype=np.bool_)
-            values[where], there[where] = numbers_of(column.values)
+            values[where], there[where] = column_numbers(column)
             _add(found, key, values, there)
     return found
 

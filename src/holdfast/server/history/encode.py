@@ -9,16 +9,24 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from holdfast.records.values import dumps, loads
 from holdfast.server.history.gather import Gathered, Path, key_of
 
-__all__ = ["ABSENT", "column_path", "decode_numbers", "decode_values", "encode_columns"]
+__all__ = [
+    "ABSENT",
+    "column_numbers",
+    "column_path",
+    "decode_numbers",
+    "decode_values",
+    "encode_columns",
+]
 
 ABSENT: Any = object()
 """Stands where a row has no value for a key: None is a value."""
@@ -28,6 +36,14 @@ _KIND = b"holdfast.kind"
 _INTS = b"holdfast.ints"
 # beyond this a double cannot say every int
 _EXACT_INT = 1 << 53
+_EXACT_DIGITS = 15
+_INT = "^-?(0|[1-9][0-9]*)$"
+_PLAIN = {
+    frozenset({float}): pa.float64(),
+    frozenset({int}): pa.int64(),
+    frozenset({bool}): pa.bool_(),
+    frozenset({str}): pa.string(),
+}
 
 
 def encode_columns(
@@ -43,14 +59,17 @@ def encode_columns(
     names = set(taken)
     arrays, fields = [], []
     for path, column in columns.items():
-        dense, metadata = _encode(column)
-        array = _spread(dense, column.rows, total)
-        if _INTS in metadata:
-            metadata = {_INTS: _bitmap(column, total)}
+        encoded = _encode(column)
+        array = _spread(encoded.array, column.rows, total)
         name = _free_name(path, names)
         names.add(name)
+        metadata = {}
+        if encoded.json:
+            metadata[_KIND] = b"json"
+        if encoded.ints is not None:
+            metadata[_INTS] = _bitmap(encoded.ints, column.rows, total)
         if path != (name,):
-            metadata = {**metadata, _PATH: json.dumps(path).encode()}
+            metadata[_PATH] = json.dumps(path).encode()
         arrays.append(array)
         fields.append(pa.field(name, array.type, metadata=metadata or None))
     return arrays, fields
@@ -88,7 +107,7 @@ def decode_numbers(
     """The numbers of a column, NaN where there is none, and where there is one."""
     metadata = field.metadata or {}
     if metadata.get(_KIND) == b"json":
-        return numbers_of([ABSENT if t is None else loads(t) for t in array.to_pylist()])
+        return _numbers_of([ABSENT if t is None else loads(t) for t in array.to_pylist()])
     if pa.types.is_string(array.type):
         return np.full(len(array), np.nan), np.zeros(len(array), dtype=np.bool_)
     present = array.is_valid().to_numpy(zero_copy_only=False)
@@ -96,8 +115,17 @@ def decode_numbers(
     return values, present
 
 
-def numbers_of(values: Sequence[Any]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """The same for values as they were logged."""
+def column_numbers(column: Gathered) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """The same for the values of a column, in their order there."""
+    if column.tokens:
+        try:
+            return _token_numbers(column.values), np.ones(len(column.values), dtype=np.bool_)
+        except pa.ArrowInvalid:
+            pass  # as in _encode
+    return _numbers_of(column.plain())
+
+
+def _numbers_of(values: Sequence[Any]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     present = np.fromiter(
         (type(v) in (int, float, bool) for v in values), dtype=np.bool_, count=len(values)
     )
@@ -116,24 +144,64 @@ def _float(value: float) -> float:
         return np.inf if value > 0 else -np.inf
 
 
-def _encode(column: Gathered) -> tuple[pa.Array, dict[bytes, bytes]]:
-    values, types = column.values, column.types
+class _Encoded(NamedTuple):
+    """A column's values as an array; with ``ints`` where the doubles were ints."""
+
+    array: pa.Array
+    json: bool = False
+    ints: NDArray[np.bool_] | None = None
+
+
+def _encode(column: Gathered) -> _Encoded:
+    if column.tokens:
+        try:
+            return _encode_tokens(column.values)
+        except pa.ArrowInvalid:
+            pass  # a number beyond 64 bits, or none at all: Python will tell
+    values = column.plain()
+    types = frozenset(map(type, values))
     try:
-        if types == {float}:
-            return pa.array(values, pa.float64()), {}
-        if types == {int}:
-            return pa.array(values, pa.int64()), {}
-        if types == {bool}:
-            return pa.array(values, pa.bool_()), {}
-        if types == {str}:
-            return pa.array(values, pa.string()), {}
+        if types in _PLAIN:
+            return _Encoded(pa.array(values, _PLAIN[types]))
     except (OverflowError, UnicodeEncodeError, pa.ArrowInvalid):
         pass  # an int beyond 64 bits, half a surrogate pair: extended JSON says them
     if types == {int, float} and all(
         -_EXACT_INT <= value <= _EXACT_INT for value in values if type(value) is int
     ):
-        return pa.array(list(map(float, values)), pa.float64()), {_INTS: b""}
-    return pa.array([dumps(value) for value in values], pa.string()), {_KIND: b"json"}
+        ints = np.fromiter((type(v) is int for v in values), dtype=np.bool_, count=len(values))
+        return _Encoded(pa.array(list(map(float, values)), pa.float64()), ints=ints)
+    return _Encoded(pa.array([dumps(value) for value in values], pa.string()), json=True)
+
+
+def _encode_tokens(tokens: Sequence[bytes]) -> _Encoded:
+    """Raises pa.ArrowInvalid for a token that is no number, or beyond what its type can say."""
+    texts, dots = _texts(tokens)
+    if dots == len(tokens):  # nearly always: a number has one dot at most, so all are floats
+        return _Encoded(texts.cast(pa.float64()))
+    ints = pc.match_substring_regex(texts, _INT).to_numpy(zero_copy_only=False)
+    if ints.all():
+        return _Encoded(texts.cast(pa.int64()))
+    if not ints.any():
+        return _Encoded(texts.cast(pa.float64()))
+    longest = max(len(token) for token, is_int in zip(tokens, ints, strict=True) if is_int)
+    if longest > _EXACT_DIGITS:
+        raise pa.ArrowInvalid("an int that a double may not say")
+    return _Encoded(texts.cast(pa.float64()), ints=ints)
+
+
+def _token_numbers(tokens: Sequence[bytes]) -> NDArray[np.float64]:
+    """Tokens as doubles. Raises pa.ArrowInvalid as `_encode_tokens`."""
+    found: NDArray[np.float64] = _texts(tokens)[0].cast(pa.float64()).to_numpy(zero_copy_only=False)
+    return found
+
+
+def _texts(tokens: Sequence[bytes]) -> tuple[pa.Array, int]:
+    """Tokens (ASCII) as an array of text, and how many dots there are in all of them."""
+    data = b"".join(tokens)
+    offsets = np.zeros(len(tokens) + 1, dtype=np.int32)
+    np.cumsum(np.fromiter(map(len, tokens), dtype=np.int32, count=len(tokens)), out=offsets[1:])
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(data)]
+    return pa.Array.from_buffers(pa.string(), len(tokens), buffers), data.count(b".")
 
 
 def _spread(dense: pa.Array, rows: NDArray[np.int64] | None, total: int) -> pa.Array:
@@ -147,12 +215,9 @@ def _spread(dense: pa.Array, rows: NDArray[np.int64] | None, total: int) -> pa.A
     return dense.take(pa.array(source, mask=absent))
 
 
-def _bitmap(column: Gathered, total: int) -> bytes:
-    ints = np.fromiter(
-        (type(value) is int for value in column.values), dtype=np.bool_, count=len(column.values)
-    )
+def _bitmap(ints: NDArray[np.bool_], rows: NDArray[np.int64] | None, total: int) -> bytes:
     bits = np.zeros(total, dtype=np.bool_)
-    bits[slice(None) if column.rows is None else column.rows] = ints
+    bits[slice(None) if rows is None else rows] = ints
     return base64.b64encode(np.packbits(bits, bitorder="little").tobytes())
 
 

@@ -9,12 +9,25 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 
 from holdfast.server.metastore.schema import contents, files, pieces, segments
 from holdfast.server.metastore.store import Transaction
 
 __all__ = ["Content", "HeldFile", "add", "blob_names", "files_of", "find", "known", "name"]
+
+_KNOWN = select(contents.c.digest, contents.c.blob, contents.c.offset, contents.c.size).where(
+    contents.c.entity == bindparam("entity"),
+    contents.c.digest.in_(bindparam("digests", expanding=True)),
+)
+_FILES_OF = (
+    select(files.c.path, files.c.size, files.c.digest)
+    .where(files.c.journal_pk == bindparam("the_journal"))
+    .order_by(files.c.path)
+)
+_UPDATE_FILE = update(files).where(
+    files.c.journal_pk == bindparam("the_journal"), files.c.path == bindparam("the_path")
+)
 
 _BATCH = 500  # fewer than the number of parameters that any database takes in one statement
 
@@ -46,15 +59,10 @@ def find(tx: Transaction, entity: str, digest: str) -> Content | None:
 def known(tx: Transaction, entity: str, digests: Iterable[str]) -> dict[str, Content]:
     """Those of the digests whose bytes the entity has."""
     wanted = list(dict.fromkeys(digests))
-    columns = (contents.c.digest, contents.c.blob, contents.c.offset, contents.c.size)
     found = {}
     for start in range(0, len(wanted), _BATCH):
-        rows = tx.execute(
-            select(*columns).where(
-                contents.c.entity == entity,
-                contents.c.digest.in_(wanted[start : start + _BATCH]),
-            )
-        )
+        some = wanted[start : start + _BATCH]
+        rows = tx.execute(_KNOWN, {"entity": entity, "digests": some})
         found.update({row[0]: Content(*row) for row in rows})
     return found
 
@@ -80,11 +88,7 @@ def add(tx: Transaction, entity: str, new: Sequence[Content], now: float) -> Non
 
 def files_of(tx: Transaction, journal_pk: int) -> list[HeldFile]:
     """The files that a journal names, in order of path."""
-    rows = tx.execute(
-        select(files.c.path, files.c.size, files.c.digest)
-        .where(files.c.journal_pk == journal_pk)
-        .order_by(files.c.path)
-    )
+    rows = tx.execute(_FILES_OF, {"the_journal": journal_pk})
     return [HeldFile(*row) for row in rows]
 
 
@@ -100,11 +104,8 @@ def name(
     for file in new:
         values = {"size": file.size, "digest": file.digest, "updated_at": now}
         if file.path in there:
-            tx.execute(
-                update(files)
-                .where(files.c.journal_pk == journal_pk, files.c.path == file.path)
-                .values(values)
-            )
+            where = {"the_journal": journal_pk, "the_path": file.path}
+            tx.execute(_UPDATE_FILE, {**values, **where})
         else:
             rows.append({"journal_pk": journal_pk, "path": file.path, **values})
     if rows:

@@ -1,7 +1,8 @@
 """The statements by which a journal arrives: its row, pieces, stretches and segments.
 
 Must not know what a journal's bytes mean, or in which order writes make a crash harmless. Each
-function takes an open transaction.
+function takes an open transaction. Statements are made once: making one costs more than running
+it, and a small run is little else.
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from holdfast.ids import RunPath
 from holdfast.server.metastore.schema import journals, pieces, projects, runs, segments, stretches
 from holdfast.server.metastore.store import Transaction
 
 __all__ = [
+    "NO_KEYS",
     "HeldJournal",
     "HeldPiece",
     "HeldStretch",
@@ -36,9 +38,13 @@ __all__ = [
 ]
 
 
+NO_KEYS = '{"history": {}, "system": {}}'
+"""The text of ``metric_keys`` while there are none."""
+
+
 @dataclass(frozen=True)
 class HeldJournal:
-    """What the server holds of a journal; JSON columns as text."""
+    """What the server holds of a journal; JSON columns as text, ``replay`` "" before any."""
 
     pk: int
     run_pk: int
@@ -93,118 +99,117 @@ _HELD = (
 )
 
 
+_OF_JOURNAL = pieces.c.journal_pk == bindparam("the_journal")
+_STRETCHES = select(
+    stretches.c.number, stretches.c.first_step, stretches.c.last_step, stretches.c.rows
+).where(stretches.c.journal_pk == bindparam("the_journal"))
+
+_FIND = (
+    select(*_HELD)
+    .join(runs, runs.c.id == journals.c.run_pk)
+    .join(projects, projects.c.id == runs.c.project_id)
+    .where(
+        projects.c.entity == bindparam("entity"),
+        projects.c.name == bindparam("project"),
+        runs.c.run_id == bindparam("run_id"),
+        journals.c.journal == bindparam("journal"),
+    )
+)
+_FIND_PROJECT = select(projects.c.id).where(
+    projects.c.entity == bindparam("entity"), projects.c.name == bindparam("project")
+)
+_FIND_RUN = select(runs.c.id).where(
+    runs.c.project_id == bindparam("project_id"), runs.c.run_id == bindparam("run_id")
+)
+_UPDATE_AT = update(journals).where(
+    journals.c.id == bindparam("the_journal"), journals.c.position == bindparam("the_position")
+)
+_DELETE_TAIL = delete(pieces).where(_OF_JOURNAL, pieces.c.blob.is_(None))
+_PIECES = (
+    select(pieces.c.start, pieces.c.end, pieces.c.blob, pieces.c.data)
+    .where(_OF_JOURNAL)
+    .order_by(pieces.c.start)
+)
+_TAIL = select(pieces.c.data).where(_OF_JOURNAL, pieces.c.blob.is_(None)).order_by(pieces.c.start)
+_ALL_STRETCHES = _STRETCHES.order_by(stretches.c.number)
+_LAST_STRETCH = _STRETCHES.order_by(stretches.c.number.desc()).limit(1)
+_UPDATE_STRETCH = update(stretches).where(
+    stretches.c.journal_pk == bindparam("the_journal"),
+    stretches.c.number == bindparam("the_number"),
+)
+_SEGMENT_ENDS = (
+    select(segments.c.kind, func.sum(segments.c.rows))
+    .where(segments.c.journal_pk == bindparam("the_journal"))
+    .group_by(segments.c.kind)
+)
+
+
 def find(tx: Transaction, run: RunPath, journal: str) -> HeldJournal | None:
     """A journal by name; None when nothing of it has arrived."""
-    row = tx.execute(
-        select(*_HELD)
-        .join(runs, runs.c.id == journals.c.run_pk)
-        .join(projects, projects.c.id == runs.c.project_id)
-        .where(
-            projects.c.entity == run.entity,
-            projects.c.name == run.project,
-            runs.c.run_id == run.run_id,
-            journals.c.journal == journal,
-        )
-    ).first()
+    row = tx.execute(_FIND, {**run._asdict(), "journal": journal}).first()
     return None if row is None else HeldJournal(*tuple(row))
 
 
 def create(tx: Transaction, run: RunPath, journal: str, now: float) -> HeldJournal:
     """Make the rows of a journal, and of its run and project where they are missing."""
-    project = _project(tx, run, now)
-    run_pk = tx.execute(
-        select(runs.c.id).where(runs.c.project_id == project, runs.c.run_id == run.run_id)
-    ).scalar()
+    names = run._asdict()
+    project = tx.execute(_FIND_PROJECT, names).scalar()
+    if project is None:
+        values = {"entity": run.entity, "name": run.project, "created_at": now}
+        project = _inserted(tx, insert(projects), values)
+    names["project_id"] = project
+    run_pk = tx.execute(_FIND_RUN, names).scalar()
     if run_pk is None:
         values = {"project_id": project, "run_id": run.run_id, "heard_at": now}
         values |= {"created_at": now, "started_at": now, "changed": 0}
-        run_pk = _inserted(tx, insert(runs).values(values))
+        run_pk = _inserted(tx, insert(runs), values)
     values = {"run_pk": run_pk, "journal": journal, "started_at": now, "heard_at": now}
-    pk = _inserted(tx, insert(journals).values(values))
-    return HeldJournal(*tuple(tx.execute(select(*_HELD).where(journals.c.id == pk)).one()))
+    values |= {"replay": "", "metric_keys": NO_KEYS, "gaps": "[]"}
+    pk = _inserted(tx, insert(journals), values)
+    return HeldJournal(pk, run_pk, journal, now, 0, 0, 0, "", NO_KEYS, "[]", 0, None, False, None)
 
 
-def _project(tx: Transaction, run: RunPath, now: float) -> int:
-    pk = tx.execute(
-        select(projects.c.id).where(projects.c.entity == run.entity, projects.c.name == run.project)
-    ).scalar()
-    if pk is None:
-        values = {"entity": run.entity, "name": run.project, "created_at": now}
-        pk = _inserted(tx, insert(projects).values(values))
-    return int(pk)
-
-
-def _inserted(tx: Transaction, statement: Any) -> int:
-    key: Any = tx.execute(statement).inserted_primary_key
+def _inserted(tx: Transaction, statement: Any, values: Mapping[str, Any]) -> int:
+    key: Any = tx.execute(statement, values).inserted_primary_key
     return int(key[0])
 
 
 def update_at(tx: Transaction, pk: int, position: int, values: Mapping[str, Any]) -> bool:
     """Change a journal's row if it still stands at ``position``; False when it does not."""
-    found = tx.execute(
-        update(journals)
-        .where(journals.c.id == pk, journals.c.position == position)
-        .values(dict(values))
-    )
-    return bool(found.rowcount)
+    where = {"the_journal": pk, "the_position": position}
+    return bool(tx.execute(_UPDATE_AT, {**values, **where}).rowcount)
 
 
 def add_piece(tx: Transaction, pk: int, piece: HeldPiece) -> None:
     """Add the bytes that follow those of the last piece."""
-    tx.execute(
-        insert(pieces).values(
-            journal_pk=pk, start=piece.start, end=piece.end, blob=piece.blob, data=piece.data
-        )
-    )
+    values = {"start": piece.start, "end": piece.end, "blob": piece.blob, "data": piece.data}
+    tx.execute(insert(pieces), {"journal_pk": pk, **values})
 
 
 def flush_tail(tx: Transaction, pk: int, piece: HeldPiece) -> None:
     """Put one piece in the place of all inline ones."""
-    tx.execute(delete(pieces).where(pieces.c.journal_pk == pk, pieces.c.blob.is_(None)))
+    tx.execute(_DELETE_TAIL, {"the_journal": pk})
     add_piece(tx, pk, piece)
 
 
 def pieces_of(tx: Transaction, pk: int) -> list[HeldPiece]:
     """All of a journal's pieces, in order."""
-    columns = (pieces.c.start, pieces.c.end, pieces.c.blob, pieces.c.data)
-    rows = tx.execute(select(*columns).where(pieces.c.journal_pk == pk).order_by(pieces.c.start))
-    return [HeldPiece(*row) for row in rows]
+    return [HeldPiece(*row) for row in tx.execute(_PIECES, {"the_journal": pk})]
 
 
 def tail_of(tx: Transaction, pk: int) -> bytes:
     """The bytes of the inline pieces, in order."""
-    rows = tx.execute(
-        select(pieces.c.data)
-        .where(pieces.c.journal_pk == pk, pieces.c.blob.is_(None))
-        .order_by(pieces.c.start)
-    )
-    return b"".join(data for (data,) in rows)
-
-
-_STRETCH = (
-    stretches.c.number,
-    stretches.c.first_step,
-    stretches.c.last_step,
-    stretches.c.rows,
-)
+    return b"".join(data for (data,) in tx.execute(_TAIL, {"the_journal": pk}))
 
 
 def stretches_of(tx: Transaction, pk: int) -> list[HeldStretch]:
     """All stretches of a journal, in order."""
-    rows = tx.execute(
-        select(*_STRETCH).where(stretches.c.journal_pk == pk).order_by(stretches.c.number)
-    )
-    return [HeldStretch(*row) for row in rows]
+    return [HeldStretch(*row) for row in tx.execute(_ALL_STRETCHES, {"the_journal": pk})]
 
 
 def last_stretch(tx: Transaction, pk: int) -> HeldStretch | None:
     """The last stretch of a journal; None when there is none."""
-    row = tx.execute(
-        select(*_STRETCH)
-        .where(stretches.c.journal_pk == pk)
-        .order_by(stretches.c.number.desc())
-        .limit(1)
-    ).first()
+    row = tx.execute(_LAST_STRETCH, {"the_journal": pk}).first()
     return None if row is None else HeldStretch(*row)
 
 
@@ -212,16 +217,11 @@ def put_stretches(tx: Transaction, pk: int, found: Sequence[Mapping[str, int]]) 
     """Store stretches by number: the first one may be there already, longer now."""
     if not found:
         return
-    first, rest = dict(found[0]), [{"journal_pk": pk, **stretch} for stretch in found[1:]]
-    changed = tx.execute(
-        update(stretches)
-        .where(stretches.c.journal_pk == pk, stretches.c.number == first["number"])
-        .values(first)
-    )
-    if not changed.rowcount:
-        rest.insert(0, {"journal_pk": pk, **first})
-    if rest:
-        tx.execute(insert(stretches), rest)
+    where = {"the_journal": pk, "the_number": found[0]["number"]}
+    changed = tx.execute(_UPDATE_STRETCH, {**found[0], **where}).rowcount
+    new = [{"journal_pk": pk, **stretch} for stretch in found[1 if changed else 0 :]]
+    if new:
+        tx.execute(insert(stretches), new)
 
 
 def add_segments(tx: Transaction, pk: int, found: Sequence[Mapping[str, Any]]) -> None:
@@ -232,12 +232,7 @@ def add_segments(tx: Transaction, pk: int, found: Sequence[Mapping[str, Any]]) -
 
 def segment_ends(tx: Transaction, pk: int) -> dict[str, int]:
     """{kind: how many rows of it are in segments}."""
-    rows = tx.execute(
-        select(segments.c.kind, func.sum(segments.c.rows))
-        .where(segments.c.journal_pk == pk)
-        .group_by(segments.c.kind)
-    )
-    return {kind: int(total) for kind, total in rows}
+    return {kind: int(total) for kind, total in tx.execute(_SEGMENT_ENDS, {"the_journal": pk})}
 
 
 def idle_tails(tx: Transaction, before: float, limit: int) -> list[tuple[RunPath, str]]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 
 from holdfast.server.metastore.schema import counters, journals, runs
 from holdfast.server.metastore.store import Transaction
@@ -55,23 +55,27 @@ _FACTS = (
 )
 
 
+_FACTS_OF = (
+    select(*_FACTS)
+    .where(journals.c.run_pk == bindparam("the_run"))
+    .order_by(journals.c.started_at, journals.c.journal)
+)
+_REPLAYS_OF = select(journals.c.id, journals.c.replay, journals.c.metric_keys).where(
+    journals.c.run_pk == bindparam("the_run")
+)
+_UPDATE_RUN = update(runs).where(runs.c.id == bindparam("the_run"))
+_COUNT = update(counters).where(counters.c.name == _CHANGED).values(value=counters.c.value + 1)
+_COUNTED = select(counters.c.value).where(counters.c.name == _CHANGED)
+
+
 def facts_of(tx: Transaction, run_pk: int) -> list[JournalFacts]:
     """The journals of a run in reading order: by (started_at, journal)."""
-    rows = tx.execute(
-        select(*_FACTS)
-        .where(journals.c.run_pk == run_pk)
-        .order_by(journals.c.started_at, journals.c.journal)
-    )
-    return [JournalFacts(*tuple(row)) for row in rows]
+    return [JournalFacts(*tuple(row)) for row in tx.execute(_FACTS_OF, {"the_run": run_pk})]
 
 
 def replays_of(tx: Transaction, run_pk: int) -> dict[int, tuple[str, str]]:
     """{journal's key: (replay, metric_keys)} of a run, both as text."""
-    rows = tx.execute(
-        select(journals.c.id, journals.c.replay, journals.c.metric_keys).where(
-            journals.c.run_pk == run_pk
-        )
-    )
+    rows = tx.execute(_REPLAYS_OF, {"the_run": run_pk})
     return {pk: (replay, keys) for pk, replay, keys in rows}
 
 
@@ -83,14 +87,11 @@ def update_run(
     ``changed=False`` leaves the number alone: nothing changed but when the run was heard of.
     """
     number = {"changed": _next(tx)} if changed else {}
-    tx.execute(update(runs).where(runs.c.id == run_pk).values({**values, **number}))
+    tx.execute(_UPDATE_RUN, {**values, **number, "the_run": run_pk})
 
 
 def _next(tx: Transaction) -> int:
     """The counter's row stays locked until the commit, so numbers and commits have one order."""
-    one = tx.execute(
-        update(counters).where(counters.c.name == _CHANGED).values(value=counters.c.value + 1)
-    )
-    if not one.rowcount:
+    if not tx.execute(_COUNT).rowcount:
         tx.execute(insert(counters).values(name=_CHANGED, value=1))
-    return int(tx.execute(select(counters.c.value).where(counters.c.name == _CHANGED)).scalar_one())
+    return int(tx.execute(_COUNTED).scalar_one())
