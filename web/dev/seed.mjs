@@ -12,7 +12,14 @@ export function noise(seed) {
   };
 }
 
+const hashes = new Map();
+
 export function hash(text) {
+  if (!hashes.has(text)) hashes.set(text, hashOf(text));
+  return hashes.get(text);
+}
+
+function hashOf(text) {
   let value = 2166136261;
   for (let i = 0; i < text.length; i += 1) value = Math.imul(value ^ text.charCodeAt(i), 16777619) >>> 0;
   return value;

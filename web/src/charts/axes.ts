@@ -1,7 +1,7 @@
 /** Axes: three to six ticks, in the units that were logged. */
 import type uPlot from "uplot";
 import { formatTick } from "../lib/numbers.ts";
-import { formatSpanTick } from "../lib/times.ts";
+import { formatDate, formatSpanTick } from "../lib/times.ts";
 import type { XKind } from "./series.ts";
 
 export interface ChartTheme {
@@ -18,9 +18,11 @@ const SPANS = [
 ];
 
 export function xAxis(theme: ChartTheme, kind: XKind): uPlot.Axis {
-  const axis: uPlot.Axis = { ...common(theme), space: kind === "date" ? 90 : 64, size: 26 };
-  if (kind === "date") return axis;
-  if (kind === "duration") {
+  const least = kind === "date" ? 84 : 56;
+  const axis: uPlot.Axis = { ...common(theme), space: (_plot, _axis, _low, _high, width) => Math.max(least, width / 7), size: 26 };
+  if (kind === "date") {
+    axis.values = (_plot, ticks, _axis, _space, step) => dateTicks(ticks, step);
+  } else if (kind === "duration") {
     axis.incrs = SPANS;
     axis.values = (_plot, ticks) => ticks.map(formatSpanTick);
   } else {
@@ -32,7 +34,7 @@ export function xAxis(theme: ChartTheme, kind: XKind): uPlot.Axis {
 export function yAxis(theme: ChartTheme, log: boolean): uPlot.Axis {
   const axis: uPlot.Axis = {
     ...common(theme),
-    space: 40,
+    space: (_plot, _axis, _low, _high, height) => Math.max(30, height / 7),
     values: (_plot, ticks) => ticks.map(formatTick),
     size: (_plot, labels) => 16 + 6.4 * Math.max(3, ...(labels ?? []).map((label) => label.length)),
   };
@@ -52,6 +54,19 @@ function common(theme: ChartTheme): uPlot.Axis {
     ticks: { show: false },
     border: { show: false },
   };
+}
+
+/** Times of day; the date stands at the first tick of each day, or alone where ticks are days apart. */
+export function dateTicks(ticks: readonly number[], step: number): string[] {
+  let day = "";
+  return ticks.map((tick) => {
+    const [date = "", time = ""] = formatDate(tick).split(" ");
+    if (step >= 86400) return step >= 20 * 86400 ? date : date.slice(5);
+    const clock = step < 60 ? time : time.slice(0, 5);
+    const same = date === day;
+    day = date;
+    return same ? clock : `${date.slice(5)} ${clock}`;
+  });
 }
 
 /** Powers of ten, thinned to at most six; within two decades also 2 and 5, within half a one even steps. */

@@ -16,6 +16,8 @@ export interface Series {
   hi: readonly number[];
   /** Where the value was no number that can be drawn. */
   marks: readonly { x: number; kind: MarkKind }[];
+  /** Points are joined in their order even where x goes back: x is no clock. */
+  wanders: boolean;
   /** The x at which another stretch takes over: the line is not drawn across. */
   breaks: readonly number[];
 }

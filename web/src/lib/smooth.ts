@@ -22,7 +22,7 @@ export function smooth(
       if (i > 0 && previous < (breaks[next] as number)) weight = mean = 0;
       next += 1;
     }
-    const keep = at < previous ? 0 : amount ** Math.max(((at - previous) / range) * PARTS, 0.05);
+    const keep = amount ** Math.max((Math.abs(at - previous) / range) * PARTS, 0.05);
     // Numerator and denominator decay alike: the first points are not pulled towards zero.
     mean = mean * keep + (y[i] as number) * (1 - amount);
     weight = weight * keep + (1 - amount);

@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from "react";
 import { ApiError } from "../api/http.ts";
 import { fetchConsole } from "../api/runs.ts";
 import type { ConsoleLine, ConsolePage, RunName } from "../api/types.ts";
-import { onRefusal } from "./queries.ts";
+import { onRefusal } from "./refusal.ts";
 
 const PAGE = 5000;
 /** More than this is read in the downloaded file, not in a browser. */

@@ -6,7 +6,7 @@ import { useEffect, useMemo, useRef, useState } from "react";
 import { ApiError } from "../api/http.ts";
 import { fetchLines, type LinesWanted } from "../api/lines.ts";
 import type { Line } from "../api/types.ts";
-import { onRefusal } from "./queries.ts";
+import { onRefusal } from "./refusal.ts";
 
 /** One panel's question: one key over the shown runs. */
 export interface PanelWanted extends Omit<LinesWanted, "keys"> {
@@ -22,6 +22,8 @@ interface Kept {
 type Shelf = Map<string, Kept>;
 
 const SHELVES = 400;
+/** Runs a request: many runs come in slices, so that the first are seen while the others are read. */
+const SLICE = 100;
 const shelves = new Map<string, Shelf>();
 
 export function shelfName(wanted: PanelWanted, span: PanelWanted["span"]): string {
@@ -94,8 +96,8 @@ export function useLines(wanted: PanelWanted, versions: Versions, active: boolea
       return undefined;
     }
     setLoading(true);
-    ask(wanted, missing, versions, abort.signal).then(
-      () => { show(); setLoading(false); setError(null); },
+    ask(wanted, missing, versions, abort.signal, show).then(
+      () => { setLoading(false); setError(null); },
       (failure: unknown) => {
         if (abort.signal.aborted) return;
         onRefusal(failure);
@@ -110,13 +112,19 @@ export function useLines(wanted: PanelWanted, versions: Versions, active: boolea
   );
 }
 
-async function ask(wanted: PanelWanted, runs: string[], versions: Versions, signal: AbortSignal): Promise<void> {
+async function ask(
+  wanted: PanelWanted, missing: string[], versions: Versions, signal: AbortSignal, onSlice: () => void,
+): Promise<void> {
   const { key, ...rest } = wanted;
-  keep(wanted, runs, await fetchLines({ ...rest, runs, keys: [key] }, signal), versions);
+  for (let from = 0; from < missing.length; from += SLICE) {
+    const runs = missing.slice(from, from + SLICE);
+    keep(wanted, runs, await fetchLines({ ...rest, runs, keys: [key] }, signal), versions);
+    onSlice();
+  }
 }
 
 /** How many points of each line are asked for: what the pixels can show, less when many lines share them. */
 export function pointsFor(runs: number, full: boolean): number {
-  const points = runs <= 24 ? 500 : runs <= 100 ? 240 : runs <= 300 ? 120 : 60;
+  const points = runs <= 8 ? 500 : runs <= 24 ? 320 : runs <= 100 ? 200 : runs <= 300 ? 100 : 60;
   return full ? points * 2 : points;
 }

@@ -3,6 +3,7 @@ import { useEffect, useSyncExternalStore } from "react";
 import { ApiError } from "../api/http.ts";
 import { fetchChanges } from "../api/projects.ts";
 import type { Changes, ProjectName } from "../api/types.ts";
+import { onRefusal } from "./refusal.ts";
 
 const EVERY = 2000;
 const AFTER_FAILURE = 4000;
@@ -56,6 +57,7 @@ class Live {
       } catch (error) {
         if (abort.signal.aborted) return;
         wait = AFTER_FAILURE;
+        onRefusal(error);
         this.#set({ ...this.state, failure: error instanceof ApiError ? error : null });
       }
     }

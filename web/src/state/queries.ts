@@ -10,18 +10,11 @@ import { fetchFiles, fetchRun, fetchRuns, type RunsWanted } from "../api/runs.ts
 import { fetchViewer } from "../api/session.ts";
 import type { Keys, Project, ProjectName, Row, Run, RunFile, RunName, RunPage, Viewer } from "../api/types.ts";
 import { type LiveState, useOnChange } from "./live.ts";
-import { navigate } from "./location.ts";
-import { loginPath } from "./route.ts";
+import { onRefusal } from "./refusal.ts";
 
 const PAGE = 500;
 /** Up to this many changed runs are asked for one by one; for more the list is asked for again. */
 const ONE_BY_ONE = 4;
-
-/** A key is missing or no longer known: the login page asks for one and comes back here. */
-export function onRefusal(error: unknown): void {
-  if (!(error instanceof ApiError) || error.status !== 401) return;
-  if (location.pathname !== "/login") navigate(loginPath(location.pathname + location.search), true);
-}
 
 export function newQueryClient(): QueryClient {
   return new QueryClient({

@@ -4,6 +4,8 @@ import { xExtent } from "../charts/extent.ts";
 import type { Series, Span, XKind } from "../charts/series.ts";
 import { smooth } from "../lib/smooth.ts";
 
+const X_NAMES: Record<string, string> = { _step: "Step", _runtime: "Relative time", _timestamp: "Wall time" };
+
 /** A run as charts know it. */
 export interface DrawnRun {
   id: string;
@@ -11,20 +13,26 @@ export interface DrawnRun {
   colour: string;
 }
 
-export function seriesOf(lines: readonly Line[], runs: readonly DrawnRun[], smoothing: number, span: Span | null): Series[] {
+/** How the lines are looked at, as far as the points themselves depend on it. */
+export interface Reading {
+  x: string;
+  smoothing: number;
+  span: Span | null;
+}
+
+export function seriesOf(lines: readonly Line[], runs: readonly DrawnRun[], { x: xKey, smoothing, span }: Reading): Series[] {
+  const wanders = !(xKey in X_NAMES);
   const lineOf = new Map(lines.map((line) => [line.run, line]));
   const plain = runs.flatMap((run): Series[] => {
     const line = lineOf.get(run.id);
     if (!line) return [];
     const { x, y, lo, hi, marks, breaks } = line;
-    return [{ ...run, x, y, raw: null, lo, hi, marks, breaks }];
+    return [{ ...run, x, y, raw: null, lo, hi, marks, breaks, wanders }];
   });
   if (smoothing <= 0) return plain;
   const [low, high] = span ?? xExtent(plain) ?? [0, 0];
-  return plain.map((one) => ({ ...one, raw: one.y, y: smooth(one.x, one.y, smoothing, high - low, one.breaks) }));
+  return plain.map((one) => ({ ...one, raw: one.y, y: smooth(one.x, one.y, smoothing, high - low, one.wanders ? [] : one.breaks) }));
 }
-
-const X_NAMES: Record<string, string> = { _step: "Step", _runtime: "Relative time", _timestamp: "Wall time" };
 
 export function xName(x: string): string {
   return X_NAMES[x] ?? x;

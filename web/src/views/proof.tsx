@@ -42,7 +42,7 @@ export function proofSentence(proof: Proof): string {
 
 /** Sentences on one journal: how much of it there is, and what can be said for it. */
 export function journalSentences(journal: Journal): string[] {
-  const { rows, first_step: first, last_step: last, position, complete, writer, gaps, proof } = journal;
+  const { rows, first_step: first, last_step: last, position, complete, writer, gaps } = journal;
   const steps = first === null || last === null ? "" : `, steps ${first.toLocaleString("en")} to ${last.toLocaleString("en")}`;
   const sentences = [`${plural(rows, "row")}${steps}; ${formatBytes(position)} are here.`];
   if (complete) sentences.push("It ends with its exit record.");
@@ -52,7 +52,6 @@ export function journalSentences(journal: Journal): string[] {
     const lost = gaps.reduce((sum, [start, end]) => sum + end - start, 0);
     sentences.push(`${plural(gaps.length, "gap")}: ${formatBytes(lost)} could not be read (${gaps.map(gapWords).join("; ")}).`);
   }
-  sentences.push(WORDS[proof]);
   return sentences;
 }
 

@@ -95,7 +95,8 @@ function useSeen(box: RefObject<HTMLElement | null>): boolean {
 
 /** The lines drawn are cut to the runs that are shown now: hiding one needs no answer. */
 function useSeries(found: PanelLines, runs: readonly DrawnRun[], smoothing: number, span: Span | null): Series[] {
-  return useMemo(() => seriesOf(found.lines, runs, smoothing, span), [found.lines, runs, smoothing, span]);
+  const x = found.answers?.x ?? "_step";
+  return useMemo(() => seriesOf(found.lines, runs, { x, smoothing, span }), [found.lines, runs, x, smoothing, span]);
 }
 
 function sameQuestion({ answers }: PanelLines, x: string, span: Span | null, runs: readonly string[]): boolean {

@@ -7,6 +7,7 @@ import { type LiveState, useLive } from "../../state/live.ts";
 import { useQuery, withQuery } from "../../state/location.ts";
 import { useRun } from "../../state/queries.ts";
 import { runPath } from "../../state/route.ts";
+import { useStable } from "../../state/stable.ts";
 import { readChartView } from "../../state/view.ts";
 import { Frame, ProjectCrumbs } from "../frame.tsx";
 import { Link } from "../link.tsx";
@@ -76,11 +77,7 @@ function RunCharts({ name, run, live, search, tab }: TabProps) {
   const [pointer] = useState(() => new SharedPointer());
   const view = useMemo(() => readChartView(search), [search]);
   const { history, system } = run.metrics;
-  const keys = useMemo(
-    () => (tab === "system" ? { metrics: [], system: Object.keys(system) } : { metrics: Object.keys(history), system: [] }),
-    // oxlint-disable-next-line react/exhaustive-deps -- the names of the keys stand for them
-    [tab, Object.keys(history).join("\n"), Object.keys(system).join("\n")],
-  );
+  const keys = useStable(tab === "system" ? { metrics: [], system: drawable(system) } : { metrics: drawable(history), system: [] });
   const colour = coloursOf(run, [run]).get(run.run_id) ?? "";
   const runs = useMemo(() => [{ id: run.run_id, name: run.name, colour }], [run.run_id, run.name, colour]);
   return (
@@ -89,4 +86,9 @@ function RunCharts({ name, run, live, search, tab }: TabProps) {
       <PanelGrid context={{ name, runs, view, versions: live.versions, pointer }} keys={keys} />
     </main>
   );
+}
+
+/** Of the kinds of values that a metric can have, those that a chart can show. */
+function drawable(kinds: Record<string, string>): string[] {
+  return Object.keys(kinds).filter((key) => kinds[key] === "number" || kinds[key] === "bool");
 }

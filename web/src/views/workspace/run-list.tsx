@@ -32,7 +32,7 @@ export function RunList(props: ListProps) {
     <div className="run-list" data-testid="run-list">
       <div className="run-list-head">
         <h2>Runs <span className="muted number" data-testid="run-count">{formatCount(runs.total)}</span></h2>
-        <span className="muted number" title="How many are drawn">{shown.size} shown</span>
+        <span className="muted number" title="How many are drawn">{formatCount(shown.size)} shown</span>
         <ListMenu view={view} />
         <button type="button" className="quiet" title="Fold the list" aria-label="Fold the list" onClick={() => changeQuery({ list: "0" })}>«</button>
       </div>
