@@ -1,0 +1,82 @@
+"""Idle tails are written out; what nobody names is removed, and nothing else."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from server.held import RUN, Held
+from server.making import claim_of, journal_of, rows_of_training
+
+from holdfast.server.ingest import upkeep
+from holdfast.wire import FileEntry, digest_of
+
+
+@pytest.fixture
+def held(tmp_path: Path) -> Iterator[Held]:
+    server = Held(tmp_path)
+    yield server
+    server.close()
+
+
+def test_idle_tails_are_written_out(held: Held) -> None:
+    made = [journal_of(rows_of_training(20), start_time=1e9 + n) for n in range(3)]
+    for each in made:
+        held.ingest.chunk(RUN, each.journal, 0, each.data, "gone")
+    before, run = held.rows(latest=False), held.run()
+    assert held.ingest.flush(10) == 0, "heard of just now"
+    assert held.ingest.flush(2, idle=-1) == 2
+    assert held.ingest.flush(10, idle=-1) == 1
+    assert held.ingest.flush(10, idle=-1) == 0
+    assert all(row["data"] is None for row in held.table("pieces"))
+    assert held.rows(latest=False) == before
+    assert held.run() == run
+    for each in made:
+        assert held.bytes_of(each.journal) == each.data
+        held.ingest.receipt(RUN, each.journal, claim_of(each))
+
+
+def test_a_journal_goes_on_after_it_was_written_out(held: Held) -> None:
+    made = journal_of(rows_of_training(60))
+    for start, data in made.pieces(7):
+        held.ingest.chunk(RUN, made.journal, start, data, "alive")
+        held.ingest.flush(1, idle=-1)
+    assert [row.step for row in held.rows()] == list(range(60))
+    assert held.bytes_of(made.journal) == made.data
+    assert held.ingest.receipt(RUN, made.journal, claim_of(made)).rows == 60
+
+
+def age(held: Held, folder: str, seconds: float) -> None:
+    for path in (held.root / folder).rglob("*"):
+        if path.is_file():
+            when = path.stat().st_mtime - seconds
+            os.utime(path, (when, when))
+
+
+def test_orphans_are_swept_and_nothing_else(held: Held) -> None:
+    made = journal_of(rows_of_training(50))
+    held.ingest.chunk(RUN, made.journal, 0, made.data, "gone")
+    held.ingest.flush(1, idle=-1)
+    data = os.urandom(500)
+    held.ingest.put_pack(RUN.entity, [(digest_of(b"x"), b"x")])
+    held.ingest.put_part(RUN.entity, digest_of(data), 0, 500, data)
+    entries = [FileEntry("x", 1, digest_of(b"x")), FileEntry("y", 500, digest_of(data))]
+    held.ingest.name_files(RUN, made.journal, entries)
+    named = sorted(blob.name for blob in held.blobs.list())
+    held.blobs.put("segments/aa/orphan.parquet", [b"x"])
+    held.blobs.put("journals/aa/orphan", [b"x"])
+    held.blobs.append("put/left-by-a-crash", 0, b"x")
+    held.blobs.append("someone/resting", 0, b"x")
+    assert held.ingest.sweep() == 0, "all are young"
+    age(held, "", upkeep.ORPHAN_SECONDS + 1)
+    held.blobs.put("journals/aa/young", [b"x"])
+    assert held.ingest.sweep() == 3
+    assert sorted(blob.name for blob in held.blobs.list()) == sorted([*named, "journals/aa/young"])
+    assert [upload.name for upload in held.blobs.uploads()] == ["someone/resting"]
+    age(held, "uploads", upkeep.UPLOAD_SECONDS)
+    assert held.ingest.sweep() == 1
+    assert list(held.blobs.uploads()) == []
+    assert held.ingest.receipt(RUN, made.journal, claim_of(made, files=2)).rows == 50
+    assert len(held.rows()) == 50
