@@ -59,6 +59,9 @@ class Reader:
         file: opened for binary reading, seekable.
         start: 0, or the end of a frame.
 
+    Attributes:
+        position: the end of what was yielded last: a place between two frames.
+
     Example:
         >>> with open("run-4k2j9x0a.wandb", "rb") as file:
         ...     payloads = [item.payload for item in Reader(file) if isinstance(item, Frame)]
@@ -69,21 +72,20 @@ class Reader:
         self.position = start
 
     def __iter__(self) -> Iterator[Frame | Gap]:
-        data = b""
+        data, base, gap = b"", self.position, None
         while True:
             # A slab that ends within a frame is read again with more behind it; reading as much
             # again as is left makes the cost of a huge frame linear.
             want = max(_SLAB, len(data))
-            self._file.seek(self.position + len(data))
+            self._file.seek(base + len(data))
             more = self._file.read(want)
-            data += more
-            base = self.position
-            for item in _parse(data, base, final=len(more) < want):
+            slab = _Slab(data + more, base, final=len(more) < want, gap=gap)
+            for item in slab:
                 self.position = item.end
                 yield item
-            if len(more) < want:
+            if slab.final:
                 return
-            data = data[self.position - base :]
+            data, base, gap = slab.data[slab.done :], base + slab.done, slab.gap
 
 
 def scan(data: bytes, start: int = 0) -> list[Frame | Gap]:
@@ -91,76 +93,139 @@ def scan(data: bytes, start: int = 0) -> list[Frame | Gap]:
 
     The end of the last item is the position up to which ``data`` holds whole frames.
     """
-    return list(_parse(data, start, final=True))
+    return list(_Slab(data, start, final=True))
 
 
-def _parse(data: bytes, base: int, *, final: bool) -> Iterator[Frame | Gap]:
-    """Yield what ``data`` (at file offset ``base``) holds; ``final`` when nothing follows it."""
-    offset = 0
-    if base == 0:
-        head = data[: len(HEADER)]
-        offset = len(HEADER)
-        if head != HEADER:
-            found = _next_frame(data, base, offset) if len(head) == offset else None
-            if found is None:
-                return
-            yield Gap(0, found.start, "no .wandb header")
-            offset = found.start
-    unpack, crc32, size = CHUNK_HEADER.unpack_from, zlib.crc32, len(data)
-    while True:
-        # The nearly only case first, without a call: a whole frame in one chunk that checks.
-        start = base + offset
-        left = BLOCK - start % BLOCK
-        if left >= _OVERHEAD and offset + _OVERHEAD <= size:
-            checksum, length, kind = unpack(data, offset)
-            end = offset + _OVERHEAD + length
-            if (
-                kind == FULL
-                and _OVERHEAD + length <= left
-                and end <= size
-                and crc32(data[offset + 6 : end]) == checksum
-            ):
-                yield Frame(data[offset + _OVERHEAD : end], start, base + end)
-                offset = end
-                continue
-        try:
-            frame = _frame_at(data, base, offset)
-        except (_IncompleteError, _BadError) as problem:
-            # Incomplete is nearly always a frame still being written. But a damaged length can
-            # point past the end of the file too: a whole frame behind it tells the two apart.
-            if isinstance(problem, _IncompleteError) and not final:
-                return
-            found = _next_frame(data, base, offset + 1)
-            if found is None:
-                return
-            yield Gap(start, found.start, str(problem) or "frame cut short")
-            frame = found
-        yield frame
-        offset = frame.end - base
+class _Slab:
+    """Some bytes of a journal, and how far they have been taken apart.
 
-
-def _frame_at(data: bytes, base: int, offset: int) -> Frame:
-    """The frame at ``offset`` of ``data``, joined from its chunks.
-
-    Raises:
-        _IncompleteError, _BadError: there is none.
+    Attributes:
+        data: the bytes. base: their offset in the file. final: whether nothing follows them.
+        done: how many of the bytes need not be looked at again once more are there.
+        gap: where the gap in which ``done`` lies starts, and what is wrong there.
     """
-    parts: list[bytes] = []
-    begin = offset
-    while True:
-        left = BLOCK - (base + offset) % BLOCK
-        if left < _OVERHEAD:
-            offset += left
-            if not parts:
-                begin = offset
-            left = BLOCK
-        kind, piece, end = _chunk_at(data, offset, left)
-        if (kind in (FULL, FIRST)) != (not parts):
-            raise _BadError("chunks out of order")
-        parts.append(piece)
-        offset = end
-        if kind in (FULL, LAST):
-            return Frame(b"".join(parts), base + begin, base + end)
+
+    def __init__(
+        self, data: bytes, base: int, *, final: bool, gap: tuple[int, str] | None = None
+    ) -> None:
+        self.data = data
+        self.base = base
+        self.final = final
+        self.done = 0
+        self.gap = gap
+        # Offsets at which no rest of a frame stands, and why. Bytes made to be slow can have many
+        # first chunks that lead to one long row of chunks without an end: it is read once.
+        self._no_rest: dict[int, _IncompleteError | _BadError] = {}
+
+    def __iter__(self) -> Iterator[Frame | Gap]:
+        if not self._take_header():
+            return
+        data, base, offset, searching = self.data, self.base, self.done, self.gap is not None
+        unpack, crc32, size = CHUNK_HEADER.unpack_from, zlib.crc32, len(data)
+        while True:
+            # The nearly only case first, without a call: a whole frame in one chunk that checks.
+            left = BLOCK - (base + offset) % BLOCK
+            if left >= _OVERHEAD and offset + _OVERHEAD <= size and not searching:
+                checksum, length, kind = unpack(data, offset)
+                end = offset + _OVERHEAD + length
+                if (
+                    kind == FULL
+                    and _OVERHEAD + length <= left
+                    and end <= size
+                    and crc32(data[offset + 6 : end]) == checksum
+                ):
+                    yield Frame(data[offset + _OVERHEAD : end], base + offset, base + end)
+                    offset = end
+                    continue
+            self.done = offset
+            frame = self._next(offset)
+            if frame is None:
+                return
+            if self.gap is not None:
+                yield Gap(self.gap[0], frame.start, self.gap[1])
+                self.gap = None
+            yield frame
+            offset, searching = frame.end - base, False
+
+    def _take_header(self) -> bool:
+        """Pass the header of the file; False when there is not so much as that."""
+        if self.base == 0:
+            if len(self.data) < len(HEADER):
+                return False
+            if not self.data.startswith(HEADER):
+                self.gap = (0, "no .wandb header")
+            self.done = len(HEADER)
+        return True
+
+    def _next(self, offset: int) -> Frame | None:
+        """The frame at ``offset``; after damage there, which begins a gap, the next one."""
+        if self.gap is None:
+            try:
+                return self._frame_at(offset)
+            except (_IncompleteError, _BadError) as problem:
+                # Incomplete is nearly always a frame still being written. But a damaged length
+                # can point past the end of the file too: a frame behind it tells the two apart.
+                if isinstance(problem, _IncompleteError) and not self.final:
+                    return None
+                self.gap = (self.base + offset, str(problem) or "frame cut short")
+                offset += 1
+        return self._search(offset)
+
+    def _search(self, offset: int) -> Frame | None:
+        """The first whole frame that starts at ``offset`` or later; None when there is none."""
+        block, tries = -1, 0
+        # A frame begins with a FULL or FIRST chunk; its type is the seventh byte of the header.
+        match = _TYPE_BYTE.search(self.data, offset + 6)
+        while match is not None:
+            candidate = match.start() - 6
+            here = (self.base + candidate) // BLOCK
+            block, tries = (here, tries + 1) if here == block else (here, 0)
+            if tries > _TRIES_PER_BLOCK:
+                candidate = (here + 1) * BLOCK - self.base - 1
+            else:
+                try:
+                    return self._frame_at(candidate)
+                except _IncompleteError:
+                    if not self.final:  # it may be a frame once more bytes are there
+                        self.done = candidate
+                        return None
+                except _BadError:
+                    pass  # not a frame: that is what the search is for
+            match = _TYPE_BYTE.search(self.data, candidate + 7)
+        self.done = max(offset, len(self.data) - _OVERHEAD + 1)
+        return None
+
+    def _frame_at(self, offset: int) -> Frame:
+        """The frame at ``offset``, joined from its chunks.
+
+        Raises:
+            _IncompleteError, _BadError: there is none.
+        """
+        parts: list[bytes] = []
+        rests: list[int] = []
+        begin = offset
+        try:
+            while True:
+                left = BLOCK - (self.base + offset) % BLOCK
+                if left < _OVERHEAD:
+                    offset += left
+                    left = BLOCK
+                if not parts:
+                    begin = offset
+                elif offset in self._no_rest:
+                    raise self._no_rest[offset]
+                else:
+                    rests.append(offset)
+                kind, piece, end = _chunk_at(self.data, offset, left)
+                if (kind in (FULL, FIRST)) != (not parts):
+                    raise _BadError("chunks out of order")
+                parts.append(piece)
+                offset = end
+                if kind in (FULL, LAST):
+                    return Frame(b"".join(parts), self.base + begin, self.base + end)
+        except (_IncompleteError, _BadError) as problem:
+            self._no_rest.update(dict.fromkeys(rests, problem))
+            raise
 
 
 def _chunk_at(data: bytes, offset: int, left: int) -> tuple[int, bytes, int]:
@@ -177,23 +242,3 @@ def _chunk_at(data: bytes, offset: int, left: int) -> tuple[int, bytes, int]:
     if zlib.crc32(data[offset + 6 : end]) != checksum:
         raise _BadError("checksum mismatch")
     return kind, data[offset + _OVERHEAD : end], end
-
-
-def _next_frame(data: bytes, base: int, offset: int) -> Frame | None:
-    """The first whole frame that starts at ``offset`` or later; None when there is none."""
-    block, tries = -1, 0
-    # A frame begins with a FULL or FIRST chunk; its type is the seventh byte of the header.
-    match = _TYPE_BYTE.search(data, offset + 6)
-    while match is not None:
-        candidate = match.start() - 6
-        here = (base + candidate) // BLOCK
-        block, tries = (here, tries + 1) if here == block else (here, 0)
-        if tries > _TRIES_PER_BLOCK:
-            candidate = (here + 1) * BLOCK - base - 1
-        else:
-            try:
-                return _frame_at(data, base, candidate)
-            except (_BadError, _IncompleteError):
-                pass  # not a frame: that is what the search is for
-        match = _TYPE_BYTE.search(data, candidate + 7)
-    return None

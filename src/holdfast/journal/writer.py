@@ -8,7 +8,6 @@ off at once, so that the file never holds half a frame in the middle.
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import threading
 import time
@@ -36,9 +35,11 @@ class Writer:
         fsync: ``never``, ``interval`` (from a thread of its own) or ``always`` (before `append`
             returns). It bounds what a power cut takes; a killed process loses nothing in any case.
         interval: seconds between two fsyncs of the policy ``interval``.
-        on_error: called with the OSError when the disk begins to say no, once each time.
+        on_error: called with the OSError when the disk begins to say no, once each time. It is
+            called inside `append` and must not call the writer.
 
     Raises:
+        UsageError: the policy is none of the three.
         StorageError: the file exists, or cannot be created.
 
     Attributes:
@@ -63,7 +64,8 @@ class Writer:
         self._always = fsync == "always"
         self._waiting: deque[bytes] = deque()
         self._waiting_bytes = 0
-        self._failing = False
+        self._failing: set[str] = set()
+        self._ragged = False
         self._next_try = 0.0
         self._dirty = False
         flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_APPEND | getattr(os, "O_BINARY", 0)
@@ -74,7 +76,8 @@ class Writer:
                 f"cannot create the journal {self.path}: {error.strerror}",
                 "choose another folder with dir= or WANDB_DIR",
             ) from error
-        self.position = 0
+        # One store moves each of the two: an exception may come in between any two steps.
+        self.position = self._end = 0
         self._put(HEADER)
         self._stop = threading.Event()
         self._syncer: threading.Thread | None = None
@@ -101,6 +104,8 @@ class Writer:
         `close` or `abandon` the payload counts as lost.
         """
         with self._lock:
+            if self._end != self.position:
+                self._settle()
             if self._fd < 0:
                 self.lost += 1
             elif self._waiting or not self.position:  # no header yet, or others wait before it
@@ -123,7 +128,9 @@ class Writer:
             os.fsync(self._fd)
         except OSError as error:
             self._dirty = True
-            self._report(error)
+            self._report("fsync", error)
+        else:
+            self._failing.discard("fsync")
 
     def fileno(self) -> int:
         """The file descriptor, -1 when closed."""
@@ -149,32 +156,54 @@ class Writer:
     def abandon(self) -> None:
         """Let go of the file without writing: for the child of a fork, whose parent writes on."""
         # The lock may be held by a thread that does not exist in this process: it is not taken.
+        # So may the lock inside the event; the thread that waits for it is not here either.
         fd, self._fd = self._fd, -1
         self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._syncer = None
         self._waiting = deque()
-        self._stop.set()
         if fd >= 0:
             with contextlib.suppress(OSError):  # nothing was written through it here
                 os.close(fd)
 
     def _put(self, data: bytes) -> bool:
         try:
-            if self._failing:  # a half frame may stand at the end, if cutting it off failed too
-                os.ftruncate(self._fd, self.position)
+            if self._ragged:
+                self._cut()
+            self._end = self.position + len(data)
             written = os.write(self._fd, data)
-            if written != len(data):
-                raise OSError(errno.ENOSPC, f"only {written} of {len(data)} bytes were written")
+            while written != len(data):  # the next try says why, if it fails
+                written += os.write(self._fd, data[written:])
             if self._always:
                 os.fsync(self._fd)
         except OSError as error:
+            self._ragged = True
+            self._end = self.position
             with contextlib.suppress(OSError):  # tried again above before the next write
-                os.ftruncate(self._fd, self.position)
-            self._report(error)
+                self._cut()
+            self._report("write", error)
             return False
-        self.position += len(data)
-        self._failing = False
+        self.position = self._end
+        self._failing.discard("write")
         self._dirty = True
         return True
+
+    def _settle(self) -> None:
+        """Find out what became of a write that a signal handler's exception broke off.
+
+        An interrupt (Ctrl-C in a notebook) is raised right after the write in which it came.
+        """
+        with contextlib.suppress(OSError):
+            if os.fstat(self._fd).st_size == self._end:
+                self.position = self._end  # it is whole, and a reader may have read it
+                return
+        self._ragged = True
+        self._end = self.position
+
+    def _cut(self) -> None:
+        """Cut off what stands behind the last whole frame."""
+        os.ftruncate(self._fd, self.position)
+        self._ragged = False
 
     def _wait(self, payload: bytes) -> None:
         if self._waiting_bytes + len(payload) > _MAX_WAITING:
@@ -184,6 +213,8 @@ class Writer:
         self._waiting_bytes += len(payload)
 
     def _retry(self) -> None:
+        if self._end != self.position:
+            self._settle()
         now = time.monotonic()
         if now < self._next_try:
             return
@@ -196,8 +227,9 @@ class Writer:
                 return
             self._waiting_bytes -= len(self._waiting.popleft())
 
-    def _report(self, error: OSError) -> None:
-        first, self._failing = not self._failing, True
+    def _report(self, what: str, error: OSError) -> None:
+        first = what not in self._failing
+        self._failing.add(what)
         if first and self._on_error is not None:
             self._on_error(error)
 
