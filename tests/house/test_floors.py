@@ -52,6 +52,7 @@ LIBRARIES = {
     "prometheus_client": Library("prometheus_client", "server/api"),
     "psutil": Library("psutil", "client"),
     "pynvml": Library("nvidia-ml-py", "client"),
+    "pydantic": Library("fastapi", "server/api"),
     "pydantic_core": Library("fastapi", "server/api"),
     "pyarrow": Library("pyarrow", "server/history"),
     "sklearn": Library("scikit-learn", "demo"),

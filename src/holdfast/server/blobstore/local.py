@@ -101,6 +101,8 @@ class LocalBlobStore:
                     return offset + _write_all(file, data)
                 except OSError:
                     file.truncate(offset)
+                    if not offset:
+                        path.unlink()
                     raise
 
     def uploaded(self, upload: str) -> int:

@@ -1,0 +1,1 @@
+"""The server: one process that takes runs and shows them. `app` puts its rooms together."""

@@ -1,0 +1,50 @@
+"""The ASGI application: all routes, the answers to what goes wrong, and the layer around them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from holdfast.server.api import pages, reads, service, sessions, shapes, writes
+from holdfast.server.api.answers import install_error_answers
+from holdfast.server.api.edge import Edge
+from holdfast.server.api.parts import Parts
+from holdfast.server.settings import server_version
+from holdfast.wire import ERRORS
+from holdfast.wire.paths import API
+
+__all__ = ["make_api", "make_routes"]
+
+
+def make_api(parts: Parts) -> ASGIApp:
+    """The application that serves ``parts``, the outermost layer included."""
+    app = make_routes()
+    app.state.parts = parts
+    return Edge(app, parts.metrics, loopback_only=parts.settings.on_loopback)
+
+
+def make_routes() -> FastAPI:
+    """The routes alone; `openapi()` of the result is the document at /api/v1/openapi.json."""
+    app = FastAPI(
+        title="Holdfast",
+        version=server_version(),
+        openapi_url=f"{API}/openapi.json",
+        docs_url=None,  # these pages load their scripts from elsewhere
+        redoc_url=None,
+        responses=_failures(),
+    )
+    install_error_answers(app)
+    for part in (sessions, writes, reads, service, pages):  # pages last: it takes what is left
+        app.include_router(part.router)
+    return app
+
+
+def _failures() -> dict[int | str, dict[str, Any]]:
+    """Every refusal by status, with the codes that it may carry."""
+    by_status: dict[int | str, dict[str, Any]] = {}
+    for row in ERRORS.values():
+        said = by_status.setdefault(row.status, {"model": shapes.Failure, "description": ""})
+        said["description"] += f"{'; ' if said['description'] else ''}`{row.code}`: {row.meaning}"
+    return by_status

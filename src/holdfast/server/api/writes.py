@@ -1,0 +1,102 @@
+"""The write side: positions, chunks, files, blobs, receipts.
+
+Owns how a request becomes a call of `Ingest`. Must not know what a chunk holds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from holdfast.server.api import shapes
+from holdfast.server.api.answers import answer
+from holdfast.server.api.bodies import chunk_bytes, read_body, read_json
+from holdfast.server.api.parts import OwnEntity, OwnRun, PartsOf, run_ref, with_url
+from holdfast.wire import (
+    ChunkAnswer,
+    Claim,
+    FileEntry,
+    PartAnswer,
+    Receipt,
+    check_digest,
+    parse_pack,
+    paths,
+)
+from holdfast.wire.headers import WRITER, check_writer
+
+__all__ = ["router"]
+
+router = APIRouter(tags=["write"])
+
+
+@router.get(paths.JOURNAL, response_model=shapes.Position)
+def position(run: OwnRun, journal: str, parts: PartsOf) -> Response:
+    """How far the server holds a journal."""
+    return answer({"position": parts.ingest.position(run, journal)})
+
+
+@router.post(paths.CHUNKS, response_model=ChunkAnswer)
+async def chunk(
+    request: Request, run: OwnRun, journal: str, start: int, parts: PartsOf
+) -> Response:
+    """Take bytes of a journal from position ``start`` on."""
+    writer = check_writer(request.headers.get(WRITER, "unknown"))
+    limit = parts.settings.limits.chunk_bytes
+    body = await read_body(request, limit)
+
+    def take() -> int:
+        plain = chunk_bytes(request, body, limit)
+        parts.metrics.took("chunk", len(plain))
+        return parts.ingest.chunk(run, journal, start, plain, writer)
+
+    reached = await run_in_threadpool(take)
+    return answer(ChunkAnswer(reached, run_ref(request, run)).to_json())
+
+
+@router.post(paths.JOURNAL_FILES, response_model=shapes.Missing)
+async def name_files(request: Request, run: OwnRun, journal: str, parts: PartsOf) -> Response:
+    """Name files by digest; those whose bytes are missing are told and not named."""
+    entries = FileEntry.list_from_json(await read_json(request, parts.settings.limits.json_bytes))
+    missing = await run_in_threadpool(parts.ingest.name_files, run, journal, entries)
+    return answer({"missing": missing})
+
+
+@router.post(paths.RECEIPT, response_model=Receipt)
+async def receipt(request: Request, run: OwnRun, journal: str, parts: PartsOf) -> Response:
+    """Compare the claim in the body with what is held, and give the receipt."""
+    claim = Claim.from_json(await read_json(request, parts.settings.limits.json_bytes))
+    given = await run_in_threadpool(parts.ingest.receipt, run, journal, claim)
+    return answer(replace(given, run=with_url(request, given.run)).to_json())
+
+
+@router.get(paths.BLOB, response_model=PartAnswer)
+def upload_state(entity: OwnEntity, digest: str, parts: PartsOf) -> Response:
+    """How much of a blob is there."""
+    return answer(parts.ingest.upload_state(entity, check_digest(digest)).to_json())
+
+
+@router.put(paths.BLOB, response_model=PartAnswer)
+async def put_part(
+    request: Request, entity: OwnEntity, digest: str, offset: int, size: int, parts: PartsOf
+) -> Response:
+    """Take the next part of a blob of ``size`` bytes."""
+    digest = check_digest(digest)
+    data = await read_body(request, parts.settings.limits.part_bytes)
+    parts.metrics.took("part", len(data))
+    state = await run_in_threadpool(parts.ingest.put_part, entity, digest, offset, size, data)
+    return answer(state.to_json())
+
+
+@router.post(paths.BLOBS, response_model=shapes.Stored)
+async def put_pack(request: Request, entity: OwnEntity, parts: PartsOf) -> Response:
+    """Take several small blobs in one body."""
+    body = await read_body(request, parts.settings.limits.part_bytes)
+
+    def take() -> dict[str, Any]:
+        parts.metrics.took("pack", len(body))
+        return {"stored": parts.ingest.put_pack(entity, parse_pack(body))}
+
+    return answer(await run_in_threadpool(take))

@@ -1,0 +1,92 @@
+"""The files of a run, and its journals as they were written.
+
+Owns which of several journals' files is the run's. Must not know HTTP or SQL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from holdfast.errors import NotFoundError
+from holdfast.ids import RunPath
+from holdfast.server.blobstore import BlobStore
+from holdfast.server.metastore import Transaction, contents, reads
+from holdfast.server.query.sources import Stores, must_find_run
+
+__all__ = ["StoredFile", "files", "journal_content", "stored_file"]
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """The bytes of one file: part of a blob."""
+
+    path: str
+    size: int
+    digest: str
+    updated_at: float
+    blobs: BlobStore
+    blob: str
+    offset: int
+
+    def read(self, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        """The bytes from ``start`` up to ``end`` (None: the last)."""
+        last = self.size if end is None else min(end, self.size)
+        return self.blobs.open(self.blob, self.offset + start, self.offset + last)
+
+
+def files(stores: Stores, run: RunPath) -> dict[str, Any]:
+    """``{files: [...]}`` by path; NotFoundError when there is no such run."""
+    with stores.meta.read() as tx:
+        found = _latest(tx, must_find_run(tx, run))
+    rows = [
+        {
+            "path": row.path,
+            "size": row.size,
+            "digest": row.digest,
+            "journal": journal,
+            "updated_at": row.updated_at,
+        }
+        for row, journal in found.values()
+    ]
+    return {"files": sorted(rows, key=lambda row: str(row["path"]))}
+
+
+def stored_file(stores: Stores, run: RunPath, path: str) -> StoredFile:
+    """One file of a run; NotFoundError when there is none of this path."""
+    with stores.meta.read() as tx:
+        row, _ = _latest(tx, must_find_run(tx, run)).get(path, (None, ""))
+        content = contents.find(tx, run.entity, row.digest) if row else None
+    if row is None or content is None:
+        raise NotFoundError(f"run {run} has no file {path!r}", "see the run's list of files")
+    return StoredFile(
+        path, row.size, row.digest, row.updated_at, stores.blobs, content.blob, content.offset
+    )
+
+
+def journal_content(stores: Stores, run: RunPath, journal: str) -> tuple[int, Iterator[bytes]]:
+    """The size of a journal and its bytes as they were written; NotFoundError without it."""
+    with stores.meta.read() as tx:
+        key = reads.journal_of(tx, must_find_run(tx, run), journal)
+        if key is None:
+            raise NotFoundError(f"run {run} has no journal {journal}", "see the run's journals")
+        pieces = reads.pieces_of(tx, [key])
+    size = sum(piece.end - piece.start for piece in pieces)
+    return size, _read(stores.blobs, pieces)
+
+
+def _read(blobs: BlobStore, pieces: list[reads.PieceRow]) -> Iterator[bytes]:
+    for piece in pieces:
+        if piece.blob is None:
+            yield piece.data or b""
+        else:
+            yield from blobs.open(piece.blob)
+
+
+def _latest(tx: Transaction, run: int) -> dict[str, tuple[reads.FileRow, str]]:
+    """The run's files by path, each with its journal: of several journals the last one's."""
+    journals = reads.journals_of(tx, [run])
+    order = {journal.pk: place for place, journal in enumerate(journals)}
+    rows = sorted(reads.files_of(tx, list(order)), key=lambda row: order[row.journal_pk])
+    return {row.path: (row, journals[order[row.journal_pk]].journal) for row in rows}

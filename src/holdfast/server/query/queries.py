@@ -1,0 +1,123 @@
+"""All answers in one place: what the API asks.
+
+Owns nothing but the road from a question to the file that answers it. Must not know HTTP.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from holdfast.ids import RunPath
+from holdfast.records.values import loads
+from holdfast.server.blobstore import BlobStore
+from holdfast.server.metastore import MetaStore, reads
+from holdfast.server.query import files as stored
+from holdfast.server.query import lines, projects, rows
+from holdfast.server.query.console import Console
+from holdfast.server.query.runs import RunList, RunsRequest
+from holdfast.server.query.sources import Stores, must_find_run
+
+__all__ = ["Queries"]
+
+
+class Queries:
+    """Answers of `docs/formats/http.md`, as plain dicts. All methods may run in several threads.
+
+    Each raises NotFoundError for a project, run, journal or file that is not there, and UsageError
+    for a question that has no answer.
+
+    Args:
+        store: the metastore.
+        blobs: the blob store.
+        clock: Unix time in seconds; whether a run counts as running depends on it.
+    """
+
+    def __init__(
+        self, store: MetaStore, blobs: BlobStore, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._stores = Stores(store, blobs)
+        self._runs = RunList(self._stores, clock)
+        self._console = Console(self._stores)
+
+    def projects(self) -> dict[str, Any]:
+        """``{projects}``."""
+        return projects.projects(self._stores)
+
+    def changes(self, entity: str, project: str, since: int) -> dict[str, Any]:
+        """``{cursor, runs}``."""
+        return projects.changes(self._stores, entity, project, since)
+
+    def runs(self, entity: str, project: str, request: RunsRequest) -> dict[str, Any]:
+        """``{runs, next, total}``."""
+        return self._runs.page(entity, project, request)
+
+    def keys(self, entity: str, project: str) -> dict[str, list[str]]:
+        """``{metrics, system, config, summary}``."""
+        return self._runs.keys(entity, project)
+
+    def run(self, run: RunPath) -> dict[str, Any]:
+        """One run whole, its journals too."""
+        return {**self._runs.run(run), "journals": self._journals(run)}
+
+    def lines(self, entity: str, project: str, request: lines.LinesRequest) -> dict[str, Any]:
+        """``{lines}``."""
+        return lines.lines(self._stores, entity, project, request)
+
+    def rows(self, run: RunPath, request: rows.RowsRequest) -> Iterator[list[dict[str, Any]]]:
+        """Rows in batches, in strict JSON form."""
+        return rows.all_rows(self._stores, run, request)
+
+    def sampled(self, run: RunPath, keys: tuple[str, ...], samples: int) -> dict[str, Any]:
+        """``{rows}``."""
+        return rows.sampled_rows(self._stores, run, keys, samples)
+
+    def console(self, run: RunPath, after: int, limit: int) -> dict[str, Any]:
+        """``{lines, next, total}``."""
+        return self._console.page(run, after, limit)
+
+    def files(self, run: RunPath) -> dict[str, Any]:
+        """``{files}``."""
+        return stored.files(self._stores, run)
+
+    def file(self, run: RunPath, path: str) -> stored.StoredFile:
+        """One file and its bytes."""
+        return stored.stored_file(self._stores, run, path)
+
+    def journal(self, run: RunPath, journal: str) -> tuple[int, Iterator[bytes]]:
+        """The size of a journal and its bytes as they were written."""
+        return stored.journal_content(self._stores, run, journal)
+
+    def totals(self) -> reads.Totals:
+        """What the whole server holds."""
+        with self._stores.meta.read() as tx:
+            return reads.totals(tx)
+
+    def _journals(self, run: RunPath) -> list[dict[str, Any]]:
+        with self._stores.meta.read() as tx:
+            found = reads.journals_of(tx, [must_find_run(tx, run)])
+            stretches = reads.stretches_of(tx, [journal.pk for journal in found])
+        steps: dict[int, list[int]] = {}
+        for stretch in stretches:
+            ends = (stretch.first_step, stretch.last_step)
+            steps.setdefault(stretch.journal_pk, []).extend(ends)
+        return [_journal(row, steps.get(row.pk, [])) for row in found]
+
+
+def _journal(row: reads.JournalRow, steps: list[int]) -> dict[str, Any]:
+    gaps = loads(row.gaps)
+    confirmed = row.claim is not None and loads(row.claim)["position"] == row.position
+    proof = "gaps" if gaps else "confirmed" if confirmed else "arriving"
+    return {
+        "journal": row.journal,
+        "started_at": row.started_at,
+        "position": row.position,
+        "rows": row.rows,
+        "gaps": gaps,
+        "complete": row.complete,
+        "writer": row.writer,
+        "proof": proof,
+        "first_step": min(steps, default=None),
+        "last_step": max(steps, default=None),
+    }

@@ -1,0 +1,306 @@
+"""Lists of runs: search, order, pages, and one run whole.
+
+Owns what a run's row says. The rows of a project are decoded once and kept until their run
+changes: configs and summaries are JSON, and ordering a thousand runs by one of their keys would
+otherwise read all of it for every page. Must not know HTTP or SQL.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import math
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from holdfast.errors import UsageError
+from holdfast.ids import RunPath
+from holdfast.records.values import dumps, flatten, loads, to_strict
+from holdfast.server.metastore import Transaction, reads, run_state
+from holdfast.server.query.lines import SYSTEM_PREFIX
+from holdfast.server.query.sources import Stores, must_find_project, must_find_run
+
+__all__ = ["RUN_STATES", "RunList", "RunsRequest"]
+
+RUN_STATES = ("running", "finished", "failed", "crashed", "pending")
+
+_MAX_KEPT = 20_000
+_PLAIN_COLUMNS = frozenset(
+    {"run_id", "name", "proof", "created_at", "started_at", "duration", "group", "job_type"}
+    | {"notes", "rows", "last_step", "tags", "state", "heard_at"}
+)
+
+
+@dataclass(frozen=True)
+class RunsRequest:
+    """Which runs of a project, in what order, and what to say of them.
+
+    Args:
+        search: words that must all occur in a run's name, id, tags, notes, group, job type or
+            config (case does not matter).
+        order: a column, ``config.KEY`` or ``summary.KEY``; ``-`` before it for descending.
+        limit: the most rows in one answer.
+        after: the ``next`` of the answer before; empty for the first.
+        states: only runs in these states; empty for all.
+        columns: which ``config.KEY`` and ``summary.KEY`` to put into the rows; ``*`` for all.
+    """
+
+    search: str = ""
+    order: str = "-created_at"
+    limit: int = 100
+    after: str = ""
+    states: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+
+
+@dataclass
+class _Entry:
+    """A run, decoded. ``flat`` holds its config and summary by dotted key, NaN as it is."""
+
+    changed: int
+    exit_code: int | None
+    row: dict[str, Any]
+    config: dict[str, Any]
+    summary: dict[str, Any]
+    flat: dict[str, Any]
+    keys: dict[str, dict[str, str]]
+    text: str
+    writer: str = "unknown"
+    heard_at: float = 0.0
+    state: str = field(default="")
+
+
+class RunList:
+    """Answers about the runs of projects.
+
+    Args:
+        stores: where they are.
+        clock: Unix time in seconds; the state of a run depends on it.
+    """
+
+    def __init__(self, stores: Stores, clock: Callable[[], float] = time.time) -> None:
+        self._stores = stores
+        self._clock = clock
+        self._kept: OrderedDict[int, _Entry] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def page(self, entity: str, project: str, request: RunsRequest) -> dict[str, Any]:
+        """``{runs, next, total}`` of `docs/formats/http.md`.
+
+        Raises:
+            NotFoundError: no such project.
+            UsageError: an order, state, column or cursor that is none.
+        """
+        _check(request)
+        with self._stores.meta.read() as tx:
+            entries = self._entries(tx, must_find_project(tx, entity, project))
+        chosen = _matching(entries, request)
+        chosen = _ordered(chosen, request.order)
+        start = _after(chosen, request.after)
+        end = min(start + request.limit, len(chosen))
+        page = [_row(entry, request.columns) for _, entry in chosen[start:end]]
+        more = end < len(chosen) and end > start
+        return {
+            "runs": page,
+            "next": _cursor(chosen[end - 1][0], end) if more else None,
+            "total": len(chosen),
+        }
+
+    def keys(self, entity: str, project: str) -> dict[str, list[str]]:
+        """The union of the keys over a project's runs; ``metrics`` and ``system`` by name."""
+        with self._stores.meta.read() as tx:
+            entries = self._entries(tx, must_find_project(tx, entity, project))
+        found: dict[str, dict[str, None]] = {
+            name: {} for name in ("metrics", "system", "config", "summary")
+        }
+        for entry in entries.values():
+            found["metrics"].update(dict.fromkeys(_drawable(entry.keys["history"])))
+            found["system"].update(dict.fromkeys(_drawable(entry.keys["system"])))
+            for column in entry.flat:
+                side, _, key = column.partition(".")
+                found[side][key] = None
+        return {name: sorted(keys) for name, keys in found.items()}
+
+    def run(self, run: RunPath) -> dict[str, Any]:
+        """All that is known of one run, its journals excepted; NotFoundError when there is none."""
+        with self._stores.meta.read() as tx:
+            pk = must_find_run(tx, run)
+            row = reads.run_rows(tx, [pk])[0]
+        entry = _decode(row)
+        self._tell_time(entry, row.writer, row.heard_at)
+        return {
+            **_row(entry, ("*",)),
+            "metadata": to_strict(loads(row.metadata)),
+            "defined_metrics": to_strict(loads(row.defined_metrics)),
+            "metrics": entry.keys,
+            "exit_code": row.exit_code,
+            "ended_at": row.ended_at,
+        }
+
+    def _entries(self, tx: Transaction, project: int) -> dict[int, _Entry]:
+        """Every run of a project by its key; only those that changed are read again."""
+        heads = reads.run_heads(tx, project)
+        with self._lock:
+            stale = [head.pk for head in heads if not self._is_kept(head)]
+        fresh = {row.pk: _decode(row) for row in reads.run_rows(tx, stale)}
+        entries = {}
+        with self._lock:
+            for head in heads:
+                entry = fresh.get(head.pk) or self._kept.get(head.pk)
+                if entry is None:  # another thread pushed it out since
+                    entry = _decode(reads.run_rows(tx, [head.pk])[0])
+                self._kept[head.pk] = entry
+                self._kept.move_to_end(head.pk)
+                self._tell_time(entry, head.writer, head.heard_at)
+                entries[head.pk] = entry
+            while len(self._kept) > _MAX_KEPT:
+                self._kept.popitem(last=False)
+        return entries
+
+    def _is_kept(self, head: reads.RunHead) -> bool:
+        entry = self._kept.get(head.pk)
+        return entry is not None and entry.changed == head.changed
+
+    def _tell_time(self, entry: _Entry, writer: str, heard_at: float) -> None:
+        entry.state = run_state(entry.exit_code, writer, heard_at, self._clock())
+        entry.row["state"] = entry.state
+        entry.row["heard_at"] = heard_at
+
+
+def _decode(row: reads.RunRow) -> _Entry:
+    config, summary, tags = loads(row.config), loads(row.summary), loads(row.tags)
+    config.pop("_wandb", None)  # wandb's own bookkeeping, no part of what the user configured
+    summary.pop("_wandb", None)
+    flat = {f"config.{key}": value for key, value in flatten(config).items()}
+    flat.update((f"summary.{key}", value) for key, value in flatten(summary).items())
+    words = [row.name, row.run_id, *tags, row.notes, row.group, row.job_type, dumps(config)]
+    return _Entry(
+        changed=row.changed,
+        exit_code=row.exit_code,
+        row={
+            "entity": row.entity,
+            "project": row.project,
+            "run_id": row.run_id,
+            "name": row.name,
+            "state": "",
+            "proof": row.proof,
+            "created_at": row.created_at,
+            "started_at": row.started_at,
+            "heard_at": row.heard_at,
+            "duration": row.duration,
+            "group": row.group,
+            "job_type": row.job_type,
+            "tags": tags,
+            "notes": row.notes,
+            "rows": row.rows,
+            "last_step": row.last_step,
+        },
+        config=to_strict(config),
+        summary=to_strict(summary),
+        flat=flat,
+        keys=_shown_keys(loads(row.metric_keys)),
+        text="\n".join(words).lower(),
+    )
+
+
+def _shown_keys(kinds: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+    system = {
+        key if key.startswith("_") else f"{SYSTEM_PREFIX}{key}": kind
+        for key, kind in kinds["system"].items()
+    }
+    return {"history": kinds["history"], "system": system}
+
+
+def _check(request: RunsRequest) -> None:
+    column = request.order.removeprefix("-")
+    if column not in _PLAIN_COLUMNS and not column.startswith(("config.", "summary.")):
+        raise UsageError(
+            f"runs have no column {column!r} to order by",
+            f"use {', '.join(sorted(_PLAIN_COLUMNS))}, config.KEY or summary.KEY",
+        )
+    for state in request.states:
+        if state not in RUN_STATES:
+            raise UsageError(f"{state!r} is no state of a run", f"use {', '.join(RUN_STATES)}")
+    for name in request.columns:
+        if name != "*" and not name.startswith(("config.", "summary.")):
+            raise UsageError(f"{name!r} is no column", "write config.KEY, summary.KEY or *")
+
+
+def _matching(entries: dict[int, _Entry], request: RunsRequest) -> list[tuple[int, _Entry]]:
+    words = request.search.lower().split()
+    return [
+        (pk, entry)
+        for pk, entry in entries.items()
+        if (not request.states or entry.state in request.states)
+        and all(word in entry.text for word in words)
+    ]
+
+
+def _ordered(chosen: list[tuple[int, _Entry]], order: str) -> list[tuple[int, _Entry]]:
+    """By a column; runs that lack it stand last in both directions."""
+    column = order.removeprefix("-")
+    descending = order.startswith("-")
+    plain = column in _PLAIN_COLUMNS
+    keyed, without = [], []
+    for pk, entry in chosen:
+        key = _sort_key(entry.row.get(column) if plain else entry.flat.get(column))
+        if key is None:
+            without.append((pk, entry))
+        else:
+            keyed.append((key, pk, entry))
+    keyed.sort(key=lambda item: item[:2], reverse=descending)
+    without.sort(key=lambda item: item[0], reverse=descending)
+    return [(pk, entry) for _, pk, entry in keyed] + without
+
+
+def _sort_key(value: Any) -> tuple[int, Any] | None:
+    """Numbers before texts; None for what has no place in an order."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if isinstance(value, (int, float)):
+        return (0, value)
+    if isinstance(value, str):
+        return (1, value.lower())
+    return (2, dumps(value))
+
+
+def _row(entry: _Entry, columns: Iterable[str]) -> dict[str, Any]:
+    wanted = tuple(columns)
+    if "*" in wanted:
+        return {**entry.row, "config": entry.config, "summary": entry.summary}
+    sides: dict[str, dict[str, Any]] = {"config": {}, "summary": {}}
+    for column in wanted:
+        side, _, key = column.partition(".")
+        if column in entry.flat:
+            sides[side][key] = to_strict(entry.flat[column])
+    return {**entry.row, **sides}
+
+
+def _drawable(kinds: dict[str, str]) -> Iterable[str]:
+    """The keys that a chart can draw; ``_step`` and its like are for the x."""
+    return (
+        key for key, kind in kinds.items() if kind in {"number", "bool"} and not key.startswith("_")
+    )
+
+
+def _after(chosen: list[tuple[int, _Entry]], cursor: str) -> int:
+    """Where the page after a cursor starts: behind its run, or where that stood if it is gone."""
+    if not cursor:
+        return 0
+    try:
+        pk, index = (int(part) for part in json.loads(base64.urlsafe_b64decode(cursor)))
+    except (ValueError, TypeError, binascii.Error) as error:
+        raise UsageError("'after' is not the 'next' of an answer", "leave it out") from error
+    for place, (key, _) in enumerate(chosen):
+        if key == pk:
+            return place + 1
+    return min(max(index, 0), len(chosen))
+
+
+def _cursor(pk: int, index: int) -> str:
+    return base64.urlsafe_b64encode(json.dumps([pk, index]).encode()).decode()

@@ -1,0 +1,90 @@
+"""Where the histories of runs lie, gathered for the readers of `history`.
+
+Owns the step from rows of tables to `JournalSource`. Must not know what is read from them.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from holdfast.errors import NotFoundError
+from holdfast.ids import RunPath
+from holdfast.records.values import loads
+from holdfast.server.blobstore import BlobStore
+from holdfast.server.history import JournalSource, Segment, Stretch
+from holdfast.server.metastore import MetaStore, Transaction, reads
+
+__all__ = ["Stores", "must_find_project", "must_find_run", "sources_of"]
+
+
+@dataclass(frozen=True)
+class Stores:
+    """The two stores that every answer comes from."""
+
+    meta: MetaStore
+    blobs: BlobStore
+
+
+def must_find_project(tx: Transaction, entity: str, project: str) -> int:
+    """The key of a project; NotFoundError when there is none."""
+    found = reads.project_id(tx, entity, project)
+    if found is None:
+        raise NotFoundError(f"no project {entity}/{project}", "see GET /api/v1/projects")
+    return found
+
+
+def must_find_run(tx: Transaction, run: RunPath) -> int:
+    """The key of a run; NotFoundError when there is none."""
+    found = reads.run_pk(tx, run)
+    if found is None:
+        raise NotFoundError(f"no run {run}", "check the name, or sync the run first")
+    return found
+
+
+def sources_of(
+    tx: Transaction, run_pks: Sequence[int], kind: str = "history"
+) -> dict[int, list[JournalSource]]:
+    """The journals of these runs in reading order, each with its segments of one kind and its tail.
+
+    A run without a journal has an empty list.
+    """
+    journals = reads.journals_of(tx, run_pks)
+    keys = [journal.pk for journal in journals]
+    segments = defaultdict(list)
+    for segment in reads.segments_of(tx, keys, kind):
+        segments[segment.journal_pk].append(_segment(segment))
+    stretches = defaultdict(list)
+    if kind == "history":
+        for row in reads.stretches_of(tx, keys):
+            stretch = Stretch(row.number, row.first_step, row.last_step, row.rows)
+            stretches[row.journal_pk].append(stretch)
+    tails = defaultdict(list)
+    for piece in reads.pieces_of(tx, keys, inline_only=True):
+        tails[piece.journal_pk].append(piece.data or b"")
+    sources: dict[int, list[JournalSource]] = {pk: [] for pk in run_pks}
+    for journal in journals:
+        source = JournalSource(
+            journal=journal.journal,
+            segments=segments[journal.pk],
+            stretches=stretches[journal.pk],
+            tail=b"".join(tails[journal.pk]),
+            tail_start=journal.flushed,
+            rows=journal.rows,
+            open_row=None if journal.open_row is None else loads(journal.open_row),
+        )
+        sources[journal.run_pk].append(source)
+    return sources
+
+
+def _segment(row: reads.SegmentRow) -> Segment:
+    return Segment(
+        kind=row.kind,
+        blob=row.blob,
+        rows=row.rows,
+        first_row=row.first_row,
+        first_step=row.first_step,
+        last_step=row.last_step,
+        columns=loads(row.columns),
+    )

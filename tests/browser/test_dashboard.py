@@ -1,0 +1,120 @@
+"""The dashboard in a real browser: what is drawn is what was logged, and nothing leaves home."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from processes import Server, environment, holdfast_command
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+MODEL = "linear"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Headless Chromium, as the system has it; it is told not to call home."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = [path for name in names if (path := shutil.which(name))]
+    assert found, "no Chromium: run `make chromium`"
+    quiet = ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=found[0],
+            args=["--no-sandbox", "--disable-gpu", "--no-first-run", *quiet],
+        )
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def served(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple[Server, list[dict[str, Any]]]]:
+    """A server with one of the demo's models, trained offline and synced; and what was logged."""
+    folder = tmp_path_factory.mktemp("demo")
+    (folder / "truth").mkdir()
+    with Server(folder / "server") as server:
+        subprocess.run(
+            [sys.executable, str(ROOT / "demo/train.py"), MODEL, str(folder)],
+            env=environment(server.config),
+            check=True,
+            timeout=300,
+            capture_output=True,
+        )
+        done = holdfast_command("sync", str(folder / "wandb"), server=server)
+        assert done.returncode == 0, done.stdout + done.stderr
+        truth = (folder / "truth" / f"{MODEL}.jsonl").read_text().splitlines()
+        yield server, [json.loads(line) for line in truth]
+
+
+@pytest.fixture
+def page(browser: Browser, served: tuple[Server, list[dict[str, Any]]]) -> Iterator[Page]:
+    """A signed-in page; requests to anywhere but the server fail the test."""
+    server, _ = served
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    strangers: list[str] = []
+    complaints: list[str] = []
+    page = context.new_page()
+    page.on("request", lambda request: strangers.append(request.url))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(server.login_url)
+    yield page
+    context.close()
+    assert not [url for url in strangers if not url.startswith((server.url, "data:", "blob:"))]
+    assert not complaints
+
+
+def drawn(page: Page, metric: str) -> list[tuple[float, float]]:
+    """The values of a panel's curve, through its table."""
+    panel = page.get_by_test_id("panel").and_(page.get_by_label(metric, exact=True))
+    panel.scroll_into_view_if_needed()
+    panel.get_by_role("button", name="Menu").or_(panel.locator("[aria-haspopup]")).first.click()
+    page.get_by_text("Show data").click()
+    rows = panel.locator("[data-testid=panel-data] tbody tr")
+    expect(rows.first).to_be_visible()
+    return [
+        (float(x), float(y))
+        for x, y in rows.evaluate_all("rows => rows.map(row => [row.dataset.x, row.dataset.y])")
+    ]
+
+
+@pytest.mark.parametrize("metric", ["train/loss", "val/accuracy"])
+def test_curve_has_the_logged_values(
+    page: Page, served: tuple[Server, list[dict[str, Any]]], metric: str
+) -> None:
+    server, logged = served
+    page.goto(f"{server.url}/local/digits")
+    assert drawn(page, metric) == [(float(step), row[metric]) for step, row in enumerate(logged)]
+
+
+def test_run_is_listed_as_confirmed(
+    page: Page, served: tuple[Server, list[dict[str, Any]]]
+) -> None:
+    server, _ = served
+    page.goto(f"{server.url}/local/digits")
+    row = page.get_by_test_id("run-row")
+    expect(row).to_have_count(1)
+    expect(row).to_contain_text(MODEL)
+    row.get_by_text(MODEL).click()
+    expect(page.get_by_test_id("overview")).to_be_visible()
+    expect(page.get_by_test_id("proof").first).to_have_attribute("data-proof", "confirmed")
+    expect(page.get_by_test_id("state").first).to_have_text("finished")
+    expect(page.get_by_test_id("tree-config")).to_contain_text("optimizer")
+
+
+def test_no_key_no_data(browser: Browser, served: tuple[Server, list[dict[str, Any]]]) -> None:
+    server, _ = served
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"{server.url}/local/digits")
+    expect(page.get_by_label("API key")).to_be_visible()
+    assert "optimizer" not in page.content()
+    context.close()
