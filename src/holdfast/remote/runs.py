@@ -286,7 +286,8 @@ class Runs(Pages[Run]):
 
 
 def _joined(keys: Sequence[str] | None) -> str:
-    return ",".join(keys or ())
+    """A comma list as the server reads it: a comma or backslash in a key has one before it."""
+    return ",".join(key.replace("\\", "\\\\").replace(",", "\\,") for key in keys or ())
 
 
 def _frame(rows: list[dict[str, Any]], pandas: bool | None) -> Any:

@@ -139,11 +139,7 @@ class Survey:
         self.unsettled = False
         try:
             self.size = os.fstat(self._file.fileno()).st_size
-            for item in self._reader:
-                if type(item) is Frame:
-                    self._take(item)
-                elif not self._take_gap(item, growing=growing):  # type: ignore[arg-type]
-                    break
+            self._take_all(growing=growing)
             self.size = max(os.fstat(self._file.fileno()).st_size, self.position)
         except OSError as error:
             raise _unreadable(self.path, error) from error
@@ -177,18 +173,36 @@ class Survey:
             hasher.update(self.read(start, min(start + _HASH_BYTES, position)))
         return format_digest(hasher.hexdigest())
 
-    def _take(self, frame: Frame) -> None:
-        payload, _, end = frame
-        name = kind(payload)
+    def _take_all(self, *, growing: bool) -> None:
+        """Every frame up to the end of the file. The loop is all that a row costs here."""
+        records, position = self.records, self.position
+        mark = self._marks[-1] if self._marks else 0
+        try:
+            for item in self._reader:
+                if type(item) is not Frame:
+                    self.position = position
+                    if not self._take_gap(item, growing=growing):  # type: ignore[arg-type]
+                        return
+                    continue
+                payload, _, end = item
+                name = kind(payload)
+                records[name] += 1
+                if name == "run" or self._first is None:
+                    self._meet(payload, name)
+                # Every place to cut is the end of a frame; a long frame gets one right before it.
+                if end - mark > _MARK_BYTES and position:
+                    self._marks.append(position)
+                    mark = position
+                position = end
+        finally:
+            self.position = position
+
+    def _meet(self, payload: bytes, name: str) -> None:
+        """Keep what names the journal."""
         if self._first is None:
             self._first = payload
         if name == "run" and self.run_record is None:
             self.run_record = payload
-        self.records[name] += 1
-        # Every place to cut is the end of a frame; a long frame gets one right before it.
-        if end - (self._marks[-1] if self._marks else 0) > _MARK_BYTES and self.position:
-            self._marks.append(self.position)
-        self.position = end
 
     def _take_gap(self, gap: Gap, *, growing: bool) -> bool:
         if growing:
