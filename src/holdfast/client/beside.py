@@ -15,6 +15,7 @@ from time import monotonic, time
 from typing import Any, Protocol
 
 from holdfast.client.console import Capture, Lines
+from holdfast.client.environment import origin_of
 from holdfast.client.files import config_yaml, replace_file, summary_json
 from holdfast.client.notice import Notices
 from holdfast.records import encode
@@ -96,6 +97,7 @@ class Beside:
         self._notices = notices
         self._capture = Capture(self._take_text) if settings.console == "wrap" else None
         self._lines = Lines()
+        self._origin = origin_of(settings)
         self._stop = threading.Event()
         self._threads = [
             threading.Thread(target=self._beat, name="holdfast-beat", daemon=True),
@@ -133,6 +135,14 @@ class Beside:
         """Bring `config.yaml` and `wandb-summary.json` up to date."""
         self._attempt("config.yaml", self._write_config)
         self._attempt("wandb-summary.json", self._write_summary_file)
+
+    def add_traceback(self, kind: type[BaseException], value: Any, trace: Any) -> None:
+        """Keep the traceback of what ended the run, as if it had been printed."""
+        if self._capture is not None:
+            import traceback
+
+            text = "".join(traceback.format_exception(kind, value, trace))
+            self._attempt("the traceback", lambda: self._take_text("stderr", text, time()))
 
     # the beat
 
@@ -177,7 +187,8 @@ class Beside:
         # Imported here: psutil and its like take longer than a whole `init` may.
         from holdfast.client.observer import Observer
 
-        observer = Observer(self._run_dir.files, self._settings, self._records.write)
+        write = self._records.write
+        observer = Observer(self._run_dir.files, self._settings, self._origin, write)
         for what, part in observer.parts():  # all of them, also when the run is over by then
             self._attempt(what, part)
         if self._settings.disable_stats or self._stop.is_set():

@@ -6,7 +6,7 @@ Owns finding and reading them. Must not know what is done with the answer.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -85,27 +85,38 @@ def _read(folders: list[RunDir], warn: Callable[[str, str], None]) -> Earlier:
 
     replay = Replay()
     for run_dir in folders:
+        journal = run_dir.journal
         try:
-            for payloads in _payloads(run_dir.journal):
-                replay.apply(payloads)
+            trouble = _apply(replay, journal)
         except (DamagedError, OSError) as error:
-            warn(
-                "earlier", f"an earlier part of the run cannot be read and is passed over: {error}"
-            )
+            trouble = str(error)
+        if trouble:
+            warn(str(journal), f"the run goes on without a part of what was: {journal}: {trouble}")
     return Earlier(replay, folders)
 
 
-def _payloads(journal: Path) -> Iterator[list[bytes]]:
-    """A journal's records in portions, so that a long one does not fill the memory."""
+def _apply(replay: Any, journal: Path) -> str:
+    """Replay a journal in portions, so that a long one does not fill the memory.
+
+    Returns:
+        What is wrong with it, empty when nothing is.
+    """
     portion: list[bytes] = []
+    frames = unread = 0
     with open(journal, "rb") as file:
         for item in Reader(file):
             if isinstance(item, Frame):
                 portion.append(item.payload)
+                frames += 1
+            else:
+                unread += item.end - item.start
             if len(portion) >= _AT_ONCE:
-                yield portion
+                replay.apply(portion)
                 portion = []
-    yield portion
+    replay.apply(portion)
+    if not frames:
+        return "it holds nothing that can be read"
+    return f"{unread:,} bytes of it are damaged" if unread else ""
 
 
 def _unfinished(root: Path) -> str:

@@ -27,25 +27,29 @@ class Observer:
     Args:
         files: the run's `files` folder.
         settings: what the run was told.
+        origin: what the script was at its start.
         write: appends a record to the journal.
     """
 
-    def __init__(self, files: Path, settings: Settings, write: Callable[[bytes], None]) -> None:
+    def __init__(
+        self,
+        files: Path,
+        settings: Settings,
+        origin: environment.Origin,
+        write: Callable[[bytes], None],
+    ) -> None:
         self._files = files
         self._settings = settings
         self._write = write
         self._found: dict[str, Any] = {}
         self._writer_id = os.urandom(16).hex()
-        self._started_at = time()
+        self._origin = origin
         self._sampler: Sampler | None = None
 
     def parts(self) -> list[tuple[str, Callable[[], None]]]:
         """What to find out, quick things first; each part may fail alone."""
         parts: list[tuple[str, Callable[[], None]]] = [
-            (
-                "environment",
-                lambda: self._add(environment.process(self._settings, self._started_at)),
-            ),
+            ("environment", self._write_process),
             ("hardware", lambda: self._add(environment.hardware())),
             ("requirements.txt", self._write_packages),
         ]
@@ -68,9 +72,12 @@ class Observer:
         text = json.dumps(environment.metadata_of(self._found), indent=2, default=str)
         replace_file(self._files / "wandb-metadata.json", text)
 
+    def _write_process(self) -> None:
+        self._add(environment.process(self._settings, self._origin))
+
     def _write_git(self) -> None:
-        program = self._found.get("program", "")
-        folder = os.path.dirname(program) if os.path.isfile(program) else os.getcwd()
+        program = self._origin.program
+        folder = os.path.dirname(program) if os.path.isfile(program) else self._origin.folder
         git = environment.git_of(folder, with_diff=not self._settings.disable_code)
         if git is None:
             return

@@ -26,6 +26,8 @@ _MAX_SAMPLES = 160
 class Journal(Protocol):
     """What a recorder needs of a journal's writer."""
 
+    position: int
+
     def append(self, payload: bytes) -> None:
         """Write one record."""
 
@@ -98,6 +100,7 @@ class Recorder:
         self.samples = Samples()
         self.definitions = beginning.definitions
         self._warn = warn
+        self._journal = journal
         self._append = journal.append
         self._encoder = encode.HistoryEncoder()
         self._encode = self._encoder.encode
@@ -336,7 +339,14 @@ class Recorder:
         if self.definitions:
             missing = self.definitions.steps_to_add(row, self._summary_now())
             merge(row, missing)
-        self._append(self._encode(row, self.step))
+        payload = self._encode(row, self.step)
+        before = self._journal.position
+        try:
+            self._append(payload)
+        except BaseException:  # an interrupt: whether the row went in, the position says
+            if self._journal.position == before:
+                self._open = row
+            raise
         self._fold()
         self.definitions.fold(self._summary, row)
         self._summary["_step"] = self.step

@@ -147,6 +147,9 @@ class Run:
     def __exit__(self, kind: type[BaseException] | None, value: Any, trace: Any) -> None:
         from holdfast.client.ending import code_of
 
+        if kind is not None and issubclass(kind, Exception) and self._held is not None:
+            # Python prints it when this run is over: the run is where one will look for it.
+            self._held.beside.add_traceback(kind, value, trace)
         self.finish(0 if kind is None else code_of(kind, value))
 
     # what the run is

@@ -280,10 +280,12 @@ def _beginning(before: earlier.Earlier | None) -> Beginning:
     definitions = Definitions()
     for definition in before.replay.metrics.values():
         definitions.add(definition)
+    summary = dict(before.replay.summary)
+    definitions.fold(summary, before.replay.open_row or {})
     return Beginning(
         step=before.next_step,
         runtime=before.runtime,
-        summary=before.replay.summary,
+        summary=summary,
         definitions=definitions,
         resumed=True,
     )
