@@ -11,6 +11,7 @@ from typing import Any
 from house.tree import ROOT
 
 from holdfast.cli.main import COMMANDS
+from holdfast.server.api.routes import make_routes
 from holdfast.settings import Setting, table
 from holdfast.wire import ERRORS
 
@@ -80,3 +81,22 @@ def _setting_row(setting: Setting[Any]) -> str:
 def test_every_error_code_has_its_row() -> None:
     rows = re.findall(r"^\| (\d{3}) \| `(\w+)` \|", _HTTP, flags=re.MULTILINE)
     assert sorted(rows) == sorted((str(row.status), row.code) for row in ERRORS.values())
+
+
+def test_every_endpoint_is_described() -> None:
+    served = {
+        (method.upper(), re.sub(r"{\w+}", "{}", path))
+        for path, methods in make_routes().openapi()["paths"].items()
+        for method in methods
+    }
+    pages = {("GET", "/login")}  # opened by a person, so not part of the schema
+    assert served | pages == set(_described())
+
+
+def _described() -> Iterator[tuple[str, str]]:
+    """What the page names as `METHOD PATH`, with its two abbreviations written out."""
+    run = "/api/v1/runs/{}/{}/{}"
+    for method, path in re.findall(r"`(GET|POST|PUT|PATCH|DELETE) ([^\s`?]+)", _HTTP):
+        path = path.replace("…", run) if path.startswith("…") else path
+        path = re.sub(r"^J\b", f"{run}/journals/{{}}", path)
+        yield method, re.sub(r"{\w+}", "{}", path)
