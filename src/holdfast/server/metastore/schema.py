@@ -22,6 +22,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
+    text,
 )
 
 __all__ = [
@@ -59,7 +60,7 @@ def _json(name: str, empty: str = "{}") -> Column[str]:
 
 
 def _words(name: str) -> Column[str]:
-    return Column(name, Text, nullable=False, server_default="")
+    return Column(name, Text, nullable=False, server_default=text("''"))
 
 
 def _parent(name: str, table: str) -> Column[int]:

@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy
 from sqlalchemy import Connection, Engine, event, exc
 
-from holdfast.errors import RefusedError, StorageError
+from holdfast.errors import DamagedError, RefusedError, StorageError
 from holdfast.server.metastore import migrations
 
 __all__ = ["MetaStore", "Transaction"]
@@ -34,6 +34,7 @@ class MetaStore:
 
     Raises:
         StorageError: the database cannot be opened or written.
+        DamagedError: it is none, or one of a newer Holdfast.
         RefusedError: 507 ``storage_full``.
 
     Example:
@@ -103,18 +104,27 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except exc.OperationalError as error:
-        text = str(error.orig)
-        if "full" in text:  # SQLite: "database or disk is full"
-            raise RefusedError(
-                f"the metastore cannot be written: {text}; nothing was stored",
-                "free space on the server, then send again",
-                status=507,
-                code="storage_full",
-            ) from error
-        if "locked" in text or "busy" in text:
-            raise RefusedError(
-                f"the metastore is busy: {text}", "try again", status=503, code="unavailable"
-            ) from error
-        raise StorageError(
-            f"the metastore cannot be used: {text}", "look at the disk and the data folder's rights"
+        raise _refusal(str(error.orig)) from error
+    except exc.DatabaseError as error:
+        if type(error) is not exc.DatabaseError:
+            raise  # a constraint, a wrong statement: ours
+        raise DamagedError(
+            f"the metastore cannot be read: {error.orig}", "restore the data folder from a backup"
         ) from error
+
+
+def _refusal(text: str) -> RefusedError | StorageError:
+    if "is full" in text:  # SQLite: "database or disk is full"
+        return RefusedError(
+            f"the metastore cannot be written: {text}; nothing was stored",
+            "free space on the server, then send again",
+            status=507,
+            code="storage_full",
+        )
+    if "locked" in text or "busy" in text:
+        return RefusedError(
+            f"the metastore is busy: {text}", "try again", status=503, code="unavailable"
+        )
+    return StorageError(
+        f"the metastore cannot be used: {text}", "look at the disk and the data folder's rights"
+    )
