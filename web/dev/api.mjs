@@ -182,8 +182,8 @@ function wholeRun(project, run) {
     ...row, config: run.config, summary: summaryOf(project, run), defined_metrics: [], exit_code: run.exit_code ?? (run.state === "finished" ? 0 : null),
     metrics: { history: kinds(run.metrics ?? project.metrics), system: kinds(run.metrics ?? project.system) },
     metadata: {
-      os: "Linux-6.1.0-x86_64-with-glibc2.36", python: "CPython 3.11.2", host: "node-017", program: "train.py", codePath: "examples/train.py",
-      args: ["--lr", String(run.config.lr), "--epochs", "20"], executable: "/usr/bin/python3", cpu_count: 16, gpu: "NVIDIA H100 80GB",
+      os: "Linux-6.1.0-x86_64-with-glibc2.36", python: "CPython 3.11.2", host: "node-017", program: "/home/ada/digits/examples/train.py", code_path_local: "examples/train.py",
+      args: ["--lr", String(run.config.lr), "--epochs", "20"], executable: "/usr/bin/python3", cpu_count: 16, gpu_type: "NVIDIA H100 80GB",
       git: { remote: "git@example.org:team/digits.git", commit: "4f1c2e9ab0d37c55e1d2f3a4b5c6d7e8f9a0b1c2" },
     },
     journals: journalsOf(run, row),

@@ -1,4 +1,5 @@
 /** Numbers as people read them. Four significant digits; the full value is one hover away. */
+import { formatDate, formatDuration } from "./times.ts";
 import { type Json, numberOf } from "./values.ts";
 
 const MINUS = "-";
@@ -60,6 +61,13 @@ export function formatValue(value: Json | undefined): string {
   const number = numberOf(value);
   if (number !== null) return formatNumber(number);
   return typeof value === "string" ? value : JSON.stringify(value);
+}
+
+/** A value of the summary: the two times that every run has are said as times. */
+export function formatNamed(key: string, value: Json | undefined): string {
+  const number = numberOf(value);
+  if (number !== null && key === "_timestamp") return formatDate(number);
+  return number !== null && key === "_runtime" ? formatDuration(number) : formatValue(value);
 }
 
 /** The same value in full: what hovering shows and copying gives. */

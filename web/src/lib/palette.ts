@@ -1,22 +1,13 @@
-/** Colours of runs. Told apart with colour-blindness (hue and lightness both vary), legible on white and on black. */
+/** Colours of runs, in the order they are given out. Told apart with colour-blindness (hue and lightness both vary), legible on white and on black. */
 
 export const PALETTE: readonly string[] = [
   "#2f78d7", "#e0760b", "#16976b", "#d0435c", "#8e63ce", "#1b9db3",
   "#b5850f", "#d45ba3", "#5b8c1e", "#9a6a4a", "#6675e8", "#7b8794",
 ];
 
-/** A colour of the palette by the hash of a text: the same for everybody, whatever else is shown. */
-export function preferredColour(text: string): number {
-  let hash = 2166136261;
-  for (let i = 0; i < text.length; i += 1) {
-    hash = Math.imul(hash ^ text.charCodeAt(i), 16777619) >>> 0;
-  }
-  return hash % PALETTE.length;
-}
-
 /**
- * Adds colours for the ids that have none yet, in the order given: the preferred colour, unless others are
- * used less. What an id has, it keeps.
+ * Adds colours for the ids that have none yet, in the order given: the first of those used least, so that few ids
+ * have colours that lie far apart. What an id has, it keeps.
  */
 export function assignColours(known: ReadonlyMap<string, number>, ids: readonly string[]): Map<string, number> {
   const given = new Map(known);
@@ -24,9 +15,7 @@ export function assignColours(known: ReadonlyMap<string, number>, ids: readonly 
   for (const colour of given.values()) used[colour] = (used[colour] ?? 0) + 1;
   for (const id of ids) {
     if (given.has(id)) continue;
-    const fewest = Math.min(...used);
-    let colour = preferredColour(id);
-    while ((used[colour] as number) > fewest) colour = (colour + 1) % PALETTE.length;
+    const colour = used.indexOf(Math.min(...used));
     given.set(id, colour);
     used[colour] = (used[colour] as number) + 1;
   }

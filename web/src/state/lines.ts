@@ -22,6 +22,8 @@ interface Kept {
 type Shelf = Map<string, Kept>;
 
 const SHELVES = 400;
+/** A server that is gone, or busy, is asked again after this many milliseconds. */
+const AGAIN = 5000;
 /** Runs a request: many runs come in slices, so that the first are seen while the others are read. */
 const SLICE = 100;
 const shelves = new Map<string, Shelf>();
@@ -107,6 +109,11 @@ export function useLines(wanted: PanelWanted, versions: Versions, active: boolea
     );
     return () => abort.abort();
   }, [question, active, attempt]);
+  useEffect(() => {
+    if (!active || !error || (error.status !== 0 && error.status !== 429 && error.status < 500)) return undefined;
+    const timer = setTimeout(() => setAttempt((count) => count + 1), AGAIN);
+    return () => clearTimeout(timer);
+  }, [active, error]);
   return useMemo(
     () => ({ ...drawn, loading, error, retry: () => setAttempt((count) => count + 1) }), [drawn, loading, error],
   );

@@ -30,8 +30,12 @@ export function seriesOf(lines: readonly Line[], runs: readonly DrawnRun[], { x:
     return [{ ...run, x, y, raw: null, lo, hi, marks, breaks, wanders }];
   });
   if (smoothing <= 0) return plain;
-  const [low, high] = span ?? xExtent(plain) ?? [0, 0];
-  return plain.map((one) => ({ ...one, raw: one.y, y: smooth(one.x, one.y, smoothing, high - low, one.wanders ? [] : one.breaks) }));
+  return plain.map((one) => {
+    // The range is the line's own: runs of other days on a wall clock make no line smoother.
+    const [low, high] = xExtent([one]) ?? [0, 0];
+    const range = Math.min(high - low, span ? span[1] - span[0] : Infinity);
+    return { ...one, raw: one.y, y: smooth(one.x, one.y, smoothing, range, one.wanders ? [] : one.breaks) };
+  });
 }
 
 export function xName(x: string): string {

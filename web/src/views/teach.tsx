@@ -10,13 +10,16 @@ export function TeachFirstRun({ project, entity }: { project?: string; entity?: 
       <p>Log a run. It needs no network and no server:</p>
       <Snippet text={code} />
       <p>Then carry it here, from the folder that holds <code>wandb/</code>:</p>
-      <Snippet text={`HOLDFAST_BASE_URL=${location.origin} holdfast sync`} />
+      <Snippet text={`holdfast sync --base-url ${location.origin}`} />
       <p className="muted">Folders that wandb wrote can be synced in the same way. This page fills by itself.</p>
     </section>
   );
 }
 
-export function TeachMetrics() {
+export function TeachMetrics({ system }: { system: boolean }) {
+  if (system) {
+    return <p className="teach muted">No system metrics: they are sampled every 10 seconds, and this run ended before, or had them off.</p>;
+  }
   return (
     <section className="teach">
       <h1>No metrics yet</h1>

@@ -9,7 +9,13 @@ import { TeachMetrics } from "../teach.tsx";
 import { columnsFor, GAP, type LayoutRow, layoutRows, panelHeight, SECTION_HEIGHT, sectionsOf } from "./layout.ts";
 import { Panel, type PanelContext } from "./panel.tsx";
 
-export function PanelGrid({ context, keys }: { context: PanelContext; keys: Pick<Keys, "metrics" | "system"> }) {
+interface GridProps {
+  context: PanelContext;
+  keys: Pick<Keys, "metrics" | "system">;
+  systemOnly?: boolean;
+}
+
+export function PanelGrid({ context, keys, systemOnly = false }: GridProps) {
   const { view } = context;
   const scroller = useRef<HTMLDivElement>(null);
   const width = useWidth(scroller);
@@ -27,15 +33,17 @@ export function PanelGrid({ context, keys }: { context: PanelContext; keys: Pick
   useEffect(() => virtual.measure(), [virtual, rows, height]);
   const none = keys.metrics.length + keys.system.length === 0;
   return (
-    <div className="panel-scroll" ref={scroller} data-testid="panels">
-      {none && <TeachMetrics />}
-      {!none && sections.length === 0 && <p className="page muted">No metric has “{view.filter}” in its name.</p>}
-      <div className="panel-rows" style={{ height: virtual.getTotalSize() }}>
-        {virtual.getVirtualItems().map((item) => (
-          <div key={item.key} className="panel-row" style={{ transform: `translateY(${item.start}px)`, height: item.size }}>
-            <GridRow row={rows[item.index]} columns={columns} context={context} />
-          </div>
-        ))}
+    <div className="panel-area">
+      <div className="panel-scroll" ref={scroller} data-testid="panels">
+        {none && <TeachMetrics system={systemOnly} />}
+        {!none && sections.length === 0 && <p className="page muted">No metric has “{view.filter}” in its name.</p>}
+        <div className="panel-rows" style={{ height: virtual.getTotalSize() }}>
+          {virtual.getVirtualItems().map((item) => (
+            <div key={item.key} className="panel-row" style={{ transform: `translateY(${item.start}px)`, height: item.size }}>
+              <GridRow row={rows[item.index]} columns={columns} context={context} />
+            </div>
+          ))}
+        </div>
       </div>
       <FullPanel context={context} order={sections.flatMap(({ stream, keys }) => keys.map((key) => `${stream}:${key}`))} />
     </div>

@@ -48,17 +48,15 @@ export function Panel({ context, stream, metric, full = false }: PanelProps) {
   const box = useRef<HTMLElement>(null);
   const found = useLines(wanted, versions, useSeen(box));
   const series = useSeries(found, runs, useDeferredValue(view.smoothing), span);
-  const frame = useMemo(
-    (): Frame => ({ xKind: xKind(x), xKey: x, xName: xName(x), log: view.log, span, ySpan }), [x, view.log, span, ySpan],
-  );
-  const old = found.loading && !sameQuestion(found, wanted.x, span, ids);
+  const frame = useFrame(found, { x, log: view.log, span, ySpan });
+  const old = (found.loading || found.error !== null) && !sameQuestion(found, wanted.x, span, ids);
   return (
     <section ref={box} className={full ? "panel full" : "panel"} aria-label={metric} data-testid="panel" data-panel={id}
       data-drawn={series.length} data-loading={found.loading}>
-      <PanelHead {...{ id, metric, full, asData, setAsData, series }} xLabel={xName(x)} />
-      <LoadingBar on={old || (found.loading && found.answers === null)} />
+      <PanelHead {...{ id, metric, full, asData, setAsData, series }} xLabel={frame.xName} />
+      <LoadingBar on={found.loading && (old || found.answers === null)} />
       <div className={old ? "panel-body old" : "panel-body"}>
-        {asData ? <DataTable series={series} xName={xName(x)} metric={metric} /> : (
+        {asData ? <DataTable series={series} xName={frame.xName} metric={metric} /> : (
           <PanelChart {...{ context, frame, series, id, metric, full }} />
         )}
         {found.error && <ErrorBox error={found.error} retry={found.retry} />}
@@ -91,6 +89,15 @@ function useSeen(box: RefObject<HTMLElement | null>): boolean {
     return () => { clearTimeout(timer); observer.disconnect(); };
   }, [box]);
   return seen;
+}
+
+/** The frame of what is drawn: until another x is answered, the axis is that of the picture before. */
+function useFrame({ answers }: PanelLines, { x, log, span, ySpan }: { x: string; log: boolean; span: Span | null; ySpan: Span | null }): Frame {
+  const drawnX = answers?.x ?? x;
+  const drawnSpan = drawnX === x ? span : (answers?.span ?? null);
+  return useMemo(
+    () => ({ xKind: xKind(drawnX), xKey: drawnX, xName: xName(drawnX), log, span: drawnSpan, ySpan }), [drawnX, log, drawnSpan, ySpan],
+  );
 }
 
 /** The lines drawn are cut to the runs that are shown now: hiding one needs no answer. */
@@ -164,7 +171,7 @@ function PanelChart({ context, frame, series, id, metric, full }: PanelChartProp
     changeQuery({ [zoomName]: writeSpan(x), ...(y && { [panelZoomName(id)]: writeSpan(y) }) }, false);
   }, [zoomName, id]);
   const onZoomOut = useCallback(() => changeQuery({ [zoomName]: null, [panelZoomName(id)]: null }, false), [zoomName, id]);
-  const here = () => full || document.querySelector(`[data-panel="${CSS.escape(id)}"]:hover`) !== null;
+  const here = () => (view.full === null ? document.querySelector(`[data-panel="${CSS.escape(id)}"]:hover`) !== null : full);
   useKeys({
     "[": () => { if (here()) chart.current?.step(-1); },
     "]": () => { if (here()) chart.current?.step(1); },

@@ -2,12 +2,14 @@
 import { useEffect, useRef, useState } from "react";
 import { compareNatural } from "../../lib/groups.ts";
 import { changeQuery } from "../../state/location.ts";
+import { xOf } from "../../state/series.ts";
 import type { ChartView, PanelSize } from "../../state/view.ts";
 import { Menu, SearchField } from "../parts.tsx";
 
 const NO_ZOOM = { zoom: null, syszoom: null };
 
-export function Toolbar({ view, metrics }: { view: ChartView; metrics: readonly string[] }) {
+/** Without `metrics` the charts are of the system: their x is a time. */
+export function Toolbar({ view, metrics }: { view: ChartView; metrics: readonly string[] | null }) {
   return (
     <div className="toolbar" role="toolbar" aria-label="Charts">
       <SearchField value={view.filter} label="Filter panels" onChange={(panels) => changeQuery({ panels })} />
@@ -21,15 +23,15 @@ export function Toolbar({ view, metrics }: { view: ChartView; metrics: readonly 
   );
 }
 
-function XChoice({ x, metrics }: { x: string; metrics: readonly string[] }) {
-  const sorted = [...metrics].sort(compareNatural);
+function XChoice({ x, metrics }: { x: string; metrics: readonly string[] | null }) {
+  const sorted = [...(metrics ?? [])].sort(compareNatural);
   return (
     <label className="field">x
-      <select value={x} onChange={(event) => changeQuery({ x: event.target.value === "_step" ? null : event.target.value, ...NO_ZOOM })}>
-        <option value="_step">Step</option>
+      <select value={metrics === null ? xOf("system", x) : x} onChange={(event) => changeQuery({ x: event.target.value === "_step" ? null : event.target.value, ...NO_ZOOM })}>
+        {metrics && <option value="_step">Step</option>}
         <option value="_runtime">Relative time</option>
         <option value="_timestamp">Wall time</option>
-        <optgroup label="Metrics">{sorted.map((key) => <option key={key} value={key}>{key}</option>)}</optgroup>
+        {metrics && <optgroup label="Metrics">{sorted.map((key) => <option key={key} value={key}>{key}</option>)}</optgroup>}
       </select>
     </label>
   );

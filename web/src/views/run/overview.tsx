@@ -45,7 +45,7 @@ function RunFacts({ run }: { run: Run }) {
         <Fact name="Host">{textAt(metadata, "host")}</Fact>
         <Fact name="Python">{textAt(metadata, "python")}</Fact>
         <Fact name="OS">{textAt(metadata, "os")}</Fact>
-        <Fact name="GPU">{textAt(metadata, "gpu")}</Fact>
+        <Fact name="GPU">{textAt(metadata, "gpu_type")}</Fact>
         <Fact name="Git" copy={textAt(metadata["git"], "commit")}>
           {textAt(metadata["git"], "commit") && <><code>{textAt(metadata["git"], "commit")?.slice(0, 10)}</code> {textAt(metadata["git"], "remote")}</>}
         </Fact>
@@ -66,7 +66,7 @@ function textAt(tree: Json | undefined, key: string): string | null {
 }
 
 function commandOf(metadata: { [key: string]: Json }): string | null {
-  const program = textAt(metadata, "codePath") ?? textAt(metadata, "program");
+  const program = textAt(metadata, "code_path_local") ?? textAt(metadata, "code_path") ?? textAt(metadata, "program");
   if (program === null) return null;
   const args = Array.isArray(metadata["args"]) ? metadata["args"].map(String) : [];
   return ["python", program, ...args].join(" ");

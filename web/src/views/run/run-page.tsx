@@ -82,8 +82,8 @@ function RunCharts({ name, run, live, search, tab }: TabProps) {
   const runs = useMemo(() => [{ id: run.run_id, name: run.name, colour }], [run.run_id, run.name, colour]);
   return (
     <main className="panels">
-      <Toolbar view={view} metrics={keys.metrics} />
-      <PanelGrid context={{ name, runs, view, versions: live.versions, pointer }} keys={keys} />
+      <Toolbar view={view} metrics={tab === "system" ? null : keys.metrics} />
+      <PanelGrid context={{ name, runs, view, versions: live.versions, pointer }} keys={keys} systemOnly={tab === "system"} />
     </main>
   );
 }

@@ -1,6 +1,6 @@
 /** A nested value as rows that fold: config, summary, metadata. */
 import { useState } from "react";
-import { formatValue, fullValue } from "../../lib/numbers.ts";
+import { formatNamed, formatValue, fullValue } from "../../lib/numbers.ts";
 import { isRecord, type Json, leaves, numberOf } from "../../lib/values.ts";
 import { matches } from "../../lib/groups.ts";
 import { CopyButton, SearchField } from "../parts.tsx";
@@ -51,7 +51,7 @@ function LeafRow({ name, value, depth }: { name: string; value: Json; depth: num
   return (
     <div className="tree-row" data-key={name}>
       <span className="mono clip" title={name} style={{ paddingLeft: depth * 16 }}>{name}</span>
-      <span className={numberOf(value) === null ? "mono clip" : "number clip"} title={full}>{formatValue(value)}</span>
+      <span className={numberOf(value) === null ? "mono clip" : "number clip"} title={full}>{formatNamed(name, value)}</span>
       <CopyButton text={full} />
     </div>
   );

@@ -38,7 +38,7 @@ function ColumnChoice({ keys, columns }: { keys: Keys | undefined; columns: read
         ))}
         {found.length > MOST && <p className="muted">and {found.length - MOST} more: search for them</p>}
       </div>
-      <button type="button" onClick={() => changeQuery({ cols: null })}>As at first</button>
+      <button type="button" onClick={() => changeQuery({ cols: null })}>Reset</button>
     </div>
   );
 }

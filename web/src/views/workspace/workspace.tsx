@@ -51,6 +51,10 @@ function WorkspaceTabs({ name, search, asTable }: { name: ProjectName; search: s
   );
 }
 
+function NoProject({ error }: { error: Error }) {
+  return <main className="page narrow"><ErrorBox error={error} /><p className="page"><Link href="/">All projects</Link></p></main>;
+}
+
 function Workspace({ name, search, asTable }: { name: ProjectName; search: string; asTable: boolean }) {
   const live = useLive(name);
   const list = useMemo(() => readListView(search), [search]);
@@ -70,7 +74,7 @@ function Workspace({ name, search, asTable }: { name: ProjectName; search: strin
   useEffect(() => { if (more) loadMore(); }, [more, loadMore, runs.rows]);
 
   const failure = live.ready ? live.failure : null;
-  if (!live.ready) return live.failure ? <main className="page narrow"><ErrorBox error={live.failure} /></main> : <LoadingBar on />;
+  if (!live.ready) return live.failure ? <NoProject error={live.failure} /> : <LoadingBar on />;
   if (runs.total === 0 && !runs.loading && !runs.error && !list.search && !list.state) {
     return <main className="page narrow"><TeachFirstRun {...name} /></main>;
   }
