@@ -1,10 +1,13 @@
-"""What every transport must do: in memory, over HTTP, and with retries round it."""
+"""What every transport and server must do: in memory, over HTTP, with retries, and the real one."""
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import pytest
+from processes import Server
 from sync.making import run_info
 from sync.memory_server import MemoryServer
 from sync.over_http import OverHttp
@@ -39,21 +42,44 @@ def _journal() -> tuple[JournalPath, bytes, list[int]]:
 OF, DATA, ENDS = _journal()
 
 
-@pytest.fixture(params=["memory", "http", "retrying"])
-def transport(request: pytest.FixtureRequest) -> Iterator[Transport]:
+@pytest.fixture(scope="module")
+def real_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with Server(tmp_path_factory.mktemp("real")) as server:
+        yield server
+
+
+class Where(NamedTuple):
+    """A transport, and a journal's name that nobody has used there yet."""
+
+    transport: Transport
+    of: JournalPath
+
+
+def _over(url: str, key: str) -> Iterator[Transport]:
+    connection = Connection(url, key)
+    yield HttpTransport(connection)
+    connection.close()
+
+
+def _transport(kind: str, request: pytest.FixtureRequest) -> Iterator[Transport]:
     memory = MemoryServer()
-    if request.param != "http":
-        patience = Patience(limit=5)
-        yield (
-            RetryingTransport(memory, patience, say=print)
-            if request.param == "retrying"
-            else memory
-        )
-        return
-    with FaultServer(OverHttp(memory)) as server:
-        connection = Connection(server.url, "key")
-        yield HttpTransport(connection)
-        connection.close()
+    if kind == "memory":
+        yield memory
+    elif kind == "retrying":
+        yield RetryingTransport(memory, Patience(limit=5), say=print)
+    elif kind == "http":
+        with FaultServer(OverHttp(memory)) as server:
+            yield from _over(server.url, "key")
+    else:
+        real: Server = request.getfixturevalue("real_server")
+        yield from _over(real.url, real.key)
+
+
+@pytest.fixture(params=["memory", "http", "retrying", "real"])
+def where(request: pytest.FixtureRequest) -> Iterator[Where]:
+    for transport in _transport(request.param, request):
+        run = RunPath(transport.viewer().entity, "digits", f"r{uuid.uuid4().hex[:12]}")
+        yield Where(transport, JournalPath(run, OF.journal))
 
 
 def claim(data: bytes, *, files: int = 0, torn: int = 0) -> Claim:
@@ -64,8 +90,8 @@ def code(caught: pytest.ExceptionInfo[RefusedError]) -> tuple[int, str]:
     return caught.value.status, caught.value.code
 
 
-def test_viewer(transport: Transport) -> None:
-    viewer = transport.viewer()
+def test_viewer(where: Where) -> None:
+    viewer = where.transport.viewer()
     assert (viewer.server, viewer.api) == ("holdfast", 1)
     assert viewer.user
     assert viewer.entity
@@ -73,111 +99,124 @@ def test_viewer(transport: Transport) -> None:
     assert viewer.part_bytes >= 1 << 20
 
 
-def test_chunks_in_order(transport: Transport) -> None:
-    assert transport.position(OF) == 0
-    first = transport.send_chunk(OF, 0, DATA[: ENDS[4]], "alive")
-    assert first.position == ENDS[4] == transport.position(OF)
-    assert (first.run.entity, first.run.project, first.run.run_id) == ("ann", "digits", "r1")
+def test_chunks_in_order(where: Where) -> None:
+    transport, of = where
+    assert transport.position(of) == 0
+    first = transport.send_chunk(of, 0, DATA[: ENDS[4]], "alive")
+    assert first.position == ENDS[4] == transport.position(of)
+    assert (first.run.entity, first.run.project, first.run.run_id) == of.run
     assert first.run.url.startswith("http")
-    assert transport.send_chunk(OF, ENDS[4], DATA[ENDS[4] :], "gone").position == len(DATA)
-    receipt = transport.receipt(OF, claim(DATA))
+    assert transport.send_chunk(of, ENDS[4], DATA[ENDS[4] :], "gone").position == len(DATA)
+    receipt = transport.receipt(of, claim(DATA))
     assert (receipt.position, receipt.digest) == (len(DATA), digest_of(DATA))
     assert receipt.records == {"header": 1, "run": 1, "history": 20, "exit": 1}
     assert (receipt.rows, receipt.gaps, receipt.files, receipt.complete) == (20, (), (), True)
 
 
-def test_again_changes_nothing(transport: Transport) -> None:
-    transport.send_chunk(OF, 0, DATA[: ENDS[4]], "alive")
+def test_again_changes_nothing(where: Where) -> None:
+    transport, of = where
+    transport.send_chunk(of, 0, DATA[: ENDS[4]], "alive")
     for start in (0, ENDS[2], ENDS[5]):
         with pytest.raises(RefusedError) as caught:
-            transport.send_chunk(OF, start, DATA[start : ENDS[9]], "alive")
+            transport.send_chunk(of, start, DATA[start : ENDS[9]], "alive")
         assert code(caught) == (409, "position_mismatch")
         assert caught.value.detail["position"] == ENDS[4]
-    assert transport.position(OF) == ENDS[4]
+    assert transport.position(of) == ENDS[4]
 
 
-def test_no_bytes_tell_of_the_writer(transport: Transport) -> None:
-    transport.send_chunk(OF, 0, DATA[: ENDS[4]], "alive")
-    assert transport.send_chunk(OF, ENDS[4], b"", "gone").position == ENDS[4]
-    assert transport.position(OF) == ENDS[4]
+def test_no_bytes_tell_of_the_writer(where: Where) -> None:
+    transport, of = where
+    transport.send_chunk(of, 0, DATA[: ENDS[4]], "alive")
+    assert transport.send_chunk(of, ENDS[4], b"", "gone").position == ENDS[4]
+    assert transport.position(of) == ENDS[4]
 
 
-def test_a_chunk_must_end_with_a_frame(transport: Transport) -> None:
-    for data in (DATA[: ENDS[4] + 3], DATA[:3]):
-        with pytest.raises(RefusedError) as caught:
-            transport.send_chunk(OF, 0, data, "alive")
-        assert code(caught) == (422, "invalid")
-    assert transport.position(OF) == 0
+def test_whole_frames_are_taken_and_no_more(where: Where) -> None:
+    transport, of = where
+    with pytest.raises(RefusedError) as caught:
+        transport.send_chunk(of, 0, DATA[:3], "alive")
+    assert code(caught) == (422, "invalid")
+    assert transport.position(of) == 0
+    assert transport.send_chunk(of, 0, DATA[: ENDS[4] + 3], "alive").position == ENDS[4]
+    assert transport.position(of) == ENDS[4]
 
 
-def test_damage_between_frames_is_kept(transport: Transport) -> None:
+def test_damage_between_frames_is_kept(where: Where) -> None:
+    transport, of = where
     data = DATA[: ENDS[4]] + b"\xff" * 50 + DATA[ENDS[4] : ENDS[4]]
     data += frame(encode.exit_record(0, 1), len(data))
-    transport.send_chunk(OF, 0, data, "gone")
-    receipt = transport.receipt(OF, claim(data))
+    transport.send_chunk(of, 0, data, "gone")
+    receipt = transport.receipt(of, claim(data))
     assert receipt.gaps == ((ENDS[4], ENDS[4] + 50),)
     assert receipt.records["exit"] == 1
 
 
-def test_a_claim_that_is_not_so(transport: Transport) -> None:
-    transport.send_chunk(OF, 0, DATA[: ENDS[4]], "alive")
+def test_a_claim_that_is_not_so(where: Where) -> None:
+    transport, of = where
+    transport.send_chunk(of, 0, DATA[: ENDS[4]], "alive")
     for wrong in (claim(DATA), claim(b"x" * ENDS[4]), claim(DATA[: ENDS[4]], files=1)):
         with pytest.raises(RefusedError) as caught:
-            transport.receipt(OF, wrong)
+            transport.receipt(of, wrong)
         assert code(caught) == (409, "claim_mismatch")
         assert caught.value.detail["position"] == ENDS[4]
-    assert transport.receipt(OF, claim(DATA[: ENDS[4]], torn=7)).position == ENDS[4]
+    assert transport.receipt(of, claim(DATA[: ENDS[4]], torn=7)).position == ENDS[4]
 
 
-def test_files(transport: Transport) -> None:
-    transport.send_chunk(OF, 0, DATA, "gone")
+def test_files(where: Where) -> None:
+    transport, of = where
+    transport.send_chunk(of, 0, DATA, "gone")
     blobs = [(digest_of(data), data) for data in (b"", b"one", b"two\n")]
     entries = [FileEntry(f"f/{i}", len(data), digest) for i, (digest, data) in enumerate(blobs)]
     digests = [digest for digest, _ in blobs]
-    assert sorted(transport.name_files(OF, entries)) == sorted(digests)
-    assert transport.send_pack("ann", blobs[:2]) == 2
-    assert transport.name_files(OF, entries) == digests[2:]
-    assert {entry.path for entry in transport.receipt(OF, claim(DATA, files=2)).files} == {
+    assert sorted(transport.name_files(of, entries)) == sorted(digests)
+    assert transport.send_pack(of.run.entity, blobs[:2]) == 2
+    assert transport.name_files(of, entries) == digests[2:]
+    assert {entry.path for entry in transport.receipt(of, claim(DATA, files=2)).files} == {
         "f/0",
         "f/1",
     }
-    assert transport.send_pack("ann", blobs) == 3  # again changes nothing
-    assert transport.name_files(OF, entries) == []
-    assert set(transport.receipt(OF, claim(DATA, files=3)).files) == set(entries)
-    assert transport.name_files(OF, entries[:1]) == []  # a file that is no more
-    assert transport.receipt(OF, claim(DATA, files=1)).files == (entries[0],)
-    assert transport.name_files(OF, []) == []
+    assert transport.send_pack(of.run.entity, blobs) == 3  # again changes nothing
+    assert transport.name_files(of, entries) == []
+    assert set(transport.receipt(of, claim(DATA, files=3)).files) == set(entries)
+    assert transport.name_files(of, entries[:1]) == []  # files that are no more stay there
+    assert set(transport.receipt(of, claim(DATA, files=1)).files) == set(entries)
+    assert transport.name_files(of, []) == []
 
 
-def test_parts(transport: Transport) -> None:
+def test_parts(where: Where) -> None:
+    transport, of = where
     data = bytes(range(256)) * 10
     digest = digest_of(data)
-    assert transport.upload_state("ann", digest) == PartAnswer(0, False)
-    assert transport.send_part("ann", digest, 0, len(data), data[:1000]) == PartAnswer(1000, False)
-    assert transport.upload_state("ann", digest) == PartAnswer(1000, False)
+    assert transport.upload_state(of.run.entity, digest) == PartAnswer(0, False)
+    assert transport.send_part(of.run.entity, digest, 0, len(data), data[:1000]) == PartAnswer(
+        1000, False
+    )
+    assert transport.upload_state(of.run.entity, digest) == PartAnswer(1000, False)
     for offset in (0, 500, 2000):
         with pytest.raises(RefusedError) as caught:
-            transport.send_part("ann", digest, offset, len(data), data[offset : offset + 5])
+            transport.send_part(of.run.entity, digest, offset, len(data), data[offset : offset + 5])
         assert code(caught) == (409, "offset_mismatch")
         assert caught.value.detail["offset"] == 1000
-    last = transport.send_part("ann", digest, 1000, len(data), data[1000:])
+    last = transport.send_part(of.run.entity, digest, 1000, len(data), data[1000:])
     assert last == PartAnswer(len(data), True)
-    assert transport.upload_state("ann", digest).complete
-    again = transport.send_part("ann", digest, 0, len(data), data[:1000])
+    assert transport.upload_state(of.run.entity, digest).complete
+    again = transport.send_part(of.run.entity, digest, 0, len(data), data[:1000])
     assert again.complete
 
 
-def test_parts_that_are_not_their_digest(transport: Transport) -> None:
+def test_parts_that_are_not_their_digest(where: Where) -> None:
+    transport, of = where
     digest = digest_of(b"other")
     with pytest.raises(RefusedError) as caught:
-        transport.send_part("ann", digest, 0, 4, b"this")
+        transport.send_part(of.run.entity, digest, 0, 4, b"this")
     assert code(caught) == (422, "digest_mismatch")
-    assert transport.upload_state("ann", digest) == PartAnswer(0, False)
+    assert transport.upload_state(of.run.entity, digest) == PartAnswer(0, False)
 
 
-def test_a_receipt_for_an_unknown_journal(transport: Transport) -> None:
+def test_a_receipt_for_an_unknown_journal(where: Where) -> None:
+    transport, of = where
     with pytest.raises(RefusedError) as caught:
-        transport.receipt(OF, claim(DATA))
+        transport.receipt(of, claim(DATA))
     assert code(caught) in {(404, "not_found"), (409, "claim_mismatch")}
 
 

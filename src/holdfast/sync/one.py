@@ -170,6 +170,7 @@ class RunSync:
                 "sync again; if it stays, keep the folder and report it",
             )
         outcome.receipt = receipt
+        outcome.rows = receipt.rows  # a row may have come in several records
         outcome.run = f"{receipt.run.entity}/{receipt.run.project}/{receipt.run.run_id}"
         outcome.url = receipt.run.url
         final = survey.complete or writer == "gone"

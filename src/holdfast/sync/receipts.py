@@ -114,19 +114,16 @@ def differences(
         found.append(f"journal bytes {receipt.position} of {claim.position}")
     elif receipt.digest != claim.digest:
         found.append("the journal's digest")
-    if (rows := records.get("history", 0)) != receipt.rows:
-        found.append(f"rows {receipt.rows} of {rows}")
     ours = {name: count for name, count in records.items() if count}
     theirs = {name: count for name, count in receipt.records.items() if count}
     found += [
         f"{name} records {theirs.get(name, 0)} of {ours.get(name, 0)}"
-        for name in sorted((set(ours) | set(theirs)) - {"history"})
+        for name in sorted(set(ours) | set(theirs))
         if ours.get(name, 0) != theirs.get(name, 0)
     ]
+    # Files that were removed here since they were sent stay there; that is no difference.
     held = {entry.path: entry for entry in receipt.files}
-    wrong = [entry.path for entry in files if held.pop(entry.path, None) != entry]
+    wrong = [entry.path for entry in files if held.get(entry.path) != entry]
     if wrong:
         found.append(f"{len(wrong)} files ({wrong[0]}…)")
-    if held:
-        found.append(f"{len(held)} files that are not on disk ({next(iter(held))}…)")
     return found

@@ -43,7 +43,7 @@ class Outcome:
     Attributes:
         run: ``entity/project/id`` once it is known, else empty.
         url: where a browser sees it; empty when unknown.
-        rows: rows of history in the journal on disk.
+        rows: rows of history, by the receipt if there is one, else records of history on disk.
         records: records on disk by kind.
         gaps: stretches of the journal that no frame covers.
         files: how many files the run folder has.

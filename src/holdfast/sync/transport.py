@@ -47,16 +47,16 @@ class Transport(Protocol):
     def send_chunk(self, journal: JournalPath, start: int, data: bytes, writer: str) -> ChunkAnswer:
         """Append ``data``, the journal's bytes from ``start`` to the end of a frame.
 
-        No bytes at all only tell how the writer is. Raises 409 ``position_mismatch`` with
-        ``position`` in the detail when the server does not stand at ``start``; then nothing was
-        stored.
+        Whole frames are taken; bytes behind the last of them are not. No bytes at all only tell
+        how the writer is. Raises 409 ``position_mismatch`` with ``position`` in the detail when
+        the server does not stand at ``start``; then nothing was stored.
         """
         ...
 
     def name_files(self, journal: JournalPath, files: Sequence[FileEntry]) -> list[str]:
         """Say which files the run folder has now; returns the digests whose bytes are missing.
 
-        Files whose bytes are there are named from then on, and no others.
+        Files whose bytes are there are named from then on; a name that an earlier list had stays.
         """
         ...
 
