@@ -128,7 +128,7 @@ def compare(model: str, url: str) -> bool:
     from holdfast import Api
 
     logged = [json.loads(line) for line in (DATA / "truth" / f"{model}.jsonl").open()]
-    [run] = [run for run in Api(url).runs("local/digits") if run.name == model]
+    [run] = [run for run in Api({"base_url": url}).runs("local/digits") if run.name == model]
     found = [{key: row[key] for key in logged[0]} for row in run.scan_history()]
     # A killed process may have logged one row that it could not tell of any more.
     same = found[: len(logged)] == logged and len(found) <= len(logged) + (model == KILLED)

@@ -106,7 +106,7 @@ class Server:
 
     def api(self) -> Any:
         """A read-side client with that key."""
-        return holdfast.Api(self.url, api_key=self.key)
+        return holdfast.Api({"base_url": self.url}, api_key=self.key)
 
 
 def holdfast_command(

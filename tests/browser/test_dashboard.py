@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -91,7 +92,7 @@ def test_curve_has_the_logged_values(
     page: Page, served: tuple[Server, list[dict[str, Any]]], metric: str
 ) -> None:
     server, logged = served
-    page.goto(f"{server.url}/local/digits")
+    page.goto(f"{server.url}/local/digits?panels={quote(metric, safe='')}")
     assert drawn(page, metric) == [(float(step), row[metric]) for step, row in enumerate(logged)]
 
 

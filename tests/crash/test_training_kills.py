@@ -15,8 +15,6 @@ from typing import Any
 import pytest
 from processes import Server, holdfast_command
 
-import holdfast
-
 TRAINER = Path(__file__).with_name("trainer.py")
 STYLES = ("plain", "steps", "parts")
 
@@ -67,7 +65,7 @@ def test_every_log_that_returned_arrives_once(
         result = holdfast_command("sync", str(tmp_path / "wandb"), server=server)
         assert result.returncode == 0, result.stdout + result.stderr
         for run_id, rows in truth.items():
-            run = holdfast.Api(server.url, api_key=server.key).run(f"local/kills/{run_id}")
+            run = server.api().run(f"local/kills/{run_id}")
             assert run.state == "crashed"
             found = list(run.scan_history())
             steps = [row["_step"] for row in found]

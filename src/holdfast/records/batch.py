@@ -14,14 +14,21 @@ from typing import Any, NamedTuple
 
 from holdfast.errors import DamagedError
 from holdfast.records.decode import history_row, parse
-from holdfast.records.values import loads
+from holdfast.records.values import loads, read_value
 
 __all__ = ["Batch", "batches"]
 
 _NUMBER = rb"([-+.0-9eE]+|NaN|-?Infinity)"
-#: longer rows are rare, and the expression would be slow to make
+#: steps that are spelled as such; others take the slow way
+_WHOLE = rb"(-?[1-9][0-9]{0,17}|0)"
+#: longer rows and keys are rare, and the expression would be slow to make
 _MAX_KEYS = 512
+_MAX_KEY_BYTES = 1000
 _VARINT = rb"[\x80-\xff]{0,9}[\x00-\x7f]"
+#: what may follow: control, uuid and info, of the row or of the record. The length decides how
+#: much is taken, so that there is one way to match and bytes made to be slow cannot be
+_LENGTHS = b"|".join(re.escape(bytes([size])) + b".{%d}" % size for size in range(128))
+_TAIL = rb"(?:(?:\x82\x01|\x9a\x01|\xc2\x0c)(?:%b))*" % _LENGTHS
 
 
 class Batch(NamedTuple):
@@ -42,15 +49,12 @@ class Batch(NamedTuple):
         column = self.columns[index]
         if not self.tokens:
             return list(column)
-        try:
-            return loads(b"[" + b",".join(column) + b"]")  # type: ignore[no-any-return]
-        except ValueError:  # a token that only looked like a number
-            return [_token(token) for token in column]
+        return _values(column)
 
     def last(self) -> dict[str, Any]:
         """The last row, without its step."""
         pairs = zip(self.keys, self.columns, strict=True)
-        return {key: _token(c[-1]) if self.tokens else c[-1] for key, c in pairs}
+        return {key: _values(c[-1:])[0] if self.tokens else c[-1] for key, c in pairs}
 
 
 def batches(payloads: Sequence[bytes]) -> list[Batch]:
@@ -72,8 +76,7 @@ def batches(payloads: Sequence[bytes]) -> list[Batch]:
             found.append(shape.batch(rows))
             begin += len(rows)
         else:
-            step = row.pop("_step", None)
-            _add_row(found, row, step if type(step) is int else None)
+            _add_row(found, row, row.pop("_step", None))
             begin += 1
     return found
 
@@ -107,13 +110,11 @@ class _Shape:
         if step_item >= 0:
             names.insert(step_item, "_step")
         head = rb"(?:\x08%b)?\x12%b" % (_VARINT, _VARINT)
-        items = b"".join(_item_pattern(name.encode()) for name in names)
+        items = b"".join(_item_pattern(name) for name in names)
         step = rb"(?:\x12(?:\x00|.\x08(%b)))" % _VARINT
         if step_item >= 0:
             step += b"?"
-        # what may follow: control, uuid and info, of the row or of the record
-        tail = rb"(?:(?:\x82\x01|\x9a\x01|\xc2\x0c).{0,127})*"
-        pattern = re.compile(head + items + step + tail, re.DOTALL)
+        pattern = re.compile(head + items + step + _TAIL, re.DOTALL)
         self.match: Callable[[bytes], re.Match[bytes] | None] = pattern.fullmatch
 
     def rows_from(self, payloads: Sequence[bytes], begin: int) -> list[tuple[bytes, ...]]:
@@ -131,8 +132,9 @@ class _Shape:
         """Rows of this shape as columns."""
         columns = list(zip(*rows, strict=True))
         numbers = columns.pop()
+        steps: list[int | None]
         if self.step_item >= 0:
-            steps: list[int | None] = [int(token) for token in columns.pop(self.step_item)]
+            steps = [int(token) for token in columns.pop(self.step_item)]
         else:
             steps = [0 if number is None else _varint(number) for number in numbers]
         return Batch(self.keys, tuple(columns), steps, True)
@@ -159,7 +161,7 @@ def _shape(payload: bytes, row: dict[str, Any]) -> _Shape | None:
                 _met.clear()
             _met.add(names)
             return None
-        if len(set(names)) != len(names):
+        if len(set(names)) != len(names) or any(len(n.encode()) > _MAX_KEY_BYTES for n in names):
             return None
         if len(_shapes) >= _MAX_SHAPES:
             _shapes.clear()
@@ -169,22 +171,25 @@ def _shape(payload: bytes, row: dict[str, Any]) -> _Shape | None:
     return shape
 
 
-def _item_pattern(key: bytes) -> bytes:
+def _item_pattern(name: str) -> bytes:
+    key = name.encode()
     size = len(key)
     length = bytes([size]) if size < 128 else bytes([size & 127 | 128, size >> 7])
     item = rb"\n(?:[\x00-\x7f]|[\x80-\xff][\x01-\x7f])"
-    return item + rb"[\x0a\x12]" + re.escape(length + key) + rb"\x82\x01." + _NUMBER
+    value = _WHOLE if name == "_step" else _NUMBER
+    return item + rb"[\x0a\x12]" + re.escape(length + key) + rb"\x82\x01." + value
 
 
 def _varint(data: bytes) -> int:
     number = 0
     for index, byte in enumerate(data):
         number |= (byte & 127) << (7 * index)
-    return number
+    number &= 0xFFFFFFFFFFFFFFFF
+    return number if number < 1 << 63 else number - (1 << 64)
 
 
-def _token(token: bytes) -> Any:
+def _values(tokens: Sequence[bytes]) -> list[Any]:
     try:
-        return loads(token)
-    except ValueError:
-        return token.decode()
+        return loads(b"[" + b",".join(tokens) + b"]")  # type: ignore[no-any-return]
+    except ValueError:  # a token that only looked like a number
+        return [read_value(token.decode()) for token in tokens]

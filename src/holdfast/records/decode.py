@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from holdfast.errors import DamagedError
-from holdfast.records.values import loads, nest
+from holdfast.records.values import nest, read_value
 
-__all__ = ["history_row", "kind", "parse"]
+__all__ = ["as_step", "history_row", "kind", "parse"]
 
 _KINDS = {
     2: "history",
@@ -73,19 +73,20 @@ def parse(payload: bytes) -> Any:
 
 
 def history_row(record: Any) -> dict[str, Any]:
-    """The row of a ``HistoryRecord``: nested as logged, ``_step`` first when it is known.
+    """The row of a ``HistoryRecord``: nested as logged, with ``_step`` when it is known.
 
-    The typed value is taken where there is one; a value that is no JSON is kept as text.
+    The typed value is taken where there is one; a value that is no JSON is kept as text. The step
+    is that of the item ``_step``, else that of the record.
     """
     row: dict[str, Any] = {}
     for item in record.item:
         which = item.WhichOneof("value")
         if which is None:
-            value = _value(item.value_json)
+            value = read_value(item.value_json)
         elif which == "none":
             value = None
         elif which == "json":
-            value = _value(item.json)
+            value = read_value(item.json)
         else:
             value = getattr(item, which)
         if path := item.nested_key:
@@ -95,16 +96,21 @@ def history_row(record: Any) -> dict[str, Any]:
                 nest(row, path, value)
         else:
             row[item.key] = value
-    if "_step" not in row and record.HasField("step"):
-        row["_step"] = record.step.num
+    step = as_step(row.get("_step"))
+    if step is None and record.HasField("step"):
+        step = record.step.num
+    if step is not None:
+        row["_step"] = step
+    else:
+        row.pop("_step", None)
     return row
 
 
-def _value(text: str) -> Any:
-    try:
-        return loads(text)
-    except ValueError:
-        return text
+def as_step(value: Any) -> int | None:
+    """A value as the number of a row: a whole number of 64 bits, however it is spelled."""
+    if type(value) is float and value.is_integer():
+        value = int(value)
+    return value if type(value) is int and -(2**63) <= value < 2**63 else None
 
 
 def _varint_at(data: bytes, offset: int) -> tuple[int, int]:

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from holdfast.records.values import dumps
+from holdfast.records.values import dumps, key_text
 
 __all__ = [
     "HistoryEncoder",
@@ -229,7 +229,7 @@ class HistoryEncoder:
     def __init__(self) -> None:
         # Keys and whole rows are put together as text of one byte a character (Latin-1) and
         # encoded once at the end: three times as fast as joining small bytes objects.
-        self._prefixes: dict[Any, str] = {}
+        self._prefixes: dict[str, str] = {}
 
     def encode(self, row: Mapping[Any, Any], step: int) -> bytes:
         """The record of one row.
@@ -254,15 +254,18 @@ class HistoryEncoder:
                 kind is int and -_PLAIN_INT < value < _PLAIN_INT
             ):
                 text = repr(value)
-            elif kind not in _LEAVES and isinstance(value, Mapping) and value:
-                self._nested(parts, _path(key), value, 0)
+            elif kind not in _LEAVES and (items := _items_in(value)):
+                self._nested(parts, _path(key), items, [id(value)])
                 continue
             else:
                 text = dumps(value)
-            try:
-                prefix = prefixes[key]
-            except KeyError:
-                prefix = prefixes[key] = _path(key) + _VALUE
+            if type(key) is str:
+                try:
+                    prefix = prefixes[key]
+                except KeyError:
+                    prefix = prefixes[key] = _path(key) + _VALUE
+            else:  # may equal another key that is written in another way
+                prefix = _path(key) + _VALUE
             size = len(text)
             total = len(prefix) + size + 1
             if total < 128:  # one byte for each length
@@ -271,13 +274,26 @@ class HistoryEncoder:
                 parts.append(_item(prefix, text))
         return "".join(parts).encode("latin-1") + _sub(2, _int(1, step))
 
-    def _nested(self, parts: list[str], path: str, node: Mapping[Any, Any], depth: int) -> None:
-        for key, value in node.items():
+    def _nested(
+        self, parts: list[str], path: str, items: list[tuple[Any, Any]], above: list[int]
+    ) -> None:
+        for key, value in items:
             here = path + _path(key)
-            if isinstance(value, Mapping) and value and depth < _MAX_DEPTH:
-                self._nested(parts, here, value, depth + 1)
+            inner = None
+            if type(value) not in _LEAVES and id(value) not in above and len(above) < _MAX_DEPTH:
+                inner = _items_in(value)
+            if inner:
+                self._nested(parts, here, inner, [*above, id(value)])
             else:
                 parts.append(_item(here + _VALUE, dumps(value)))
+
+
+def _items_in(value: Any) -> list[tuple[Any, Any]] | None:
+    """What a mapping holds; None for anything else, and for a mapping that cannot say."""
+    try:
+        return list(value.items()) if isinstance(value, Mapping) else None
+    except Exception:  # noqa: BLE001  `dumps` writes it as what went wrong
+        return None
 
 
 _CHAR = [chr(number) for number in range(128)]
@@ -292,7 +308,7 @@ _PLAIN_INT = 10**300
 
 def _path(key: Any) -> str:
     """One part of a nested_key, as Latin-1 text."""
-    return _sub(2, _utf8(str(key))).decode("latin-1")
+    return _sub(2, _utf8(key_text(key))).decode("latin-1")
 
 
 def _item(prefix: str, text: str) -> str:
@@ -310,14 +326,14 @@ def open_row(history_body: bytes) -> bytes:
 
 def _items(number: int, values: Mapping[str, Any] | None) -> bytes:
     return b"".join(
-        _sub(number, _text(1, str(key)) + _text(16, dumps(value)))
+        _sub(number, _text(1, key_text(key)) + _text(16, dumps(value)))
         for key, value in (values or {}).items()
     )
 
 
 def _timestamp(seconds: float) -> bytes:
     whole = math.floor(seconds)
-    return _int(1, whole) + _int(2, round((seconds - whole) * 1e9))
+    return _int(1, whole) + _int(2, min(round((seconds - whole) * 1e9), 999_999_999))
 
 
 def _utf8(text: str) -> bytes:

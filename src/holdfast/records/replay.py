@@ -67,7 +67,8 @@ class Replay:
         metrics: definitions by name. files: path below ``files`` to policy.
         exit_code: None until the ``exit`` record. runtime: seconds, None until then.
         open_row: the row of a step that was not closed; a reader shows it as the last row.
-        records: number of records by kind. rows: number of closed rows.
+        records: number of records by kind. unreadable: those whose body is no record.
+        rows: number of closed rows.
         last_step: the step of the last closed row, None before the first.
     """
 
@@ -84,6 +85,7 @@ class Replay:
         self.preempting = False
         self.open_row: dict[str, Any] | None = None
         self.records: Counter[str] = Counter()
+        self.unreadable = 0
         self.rows = 0
         self.last_step: int | None = None
         self._folds: dict[str, dict[str, float]] = {}
@@ -240,7 +242,7 @@ class Replay:
         try:
             return parse(payload)
         except DamagedError:
-            self.records["unreadable"] += 1
+            self.unreadable += 1
             return None
 
     def _apply_one(self, name: str, payload: bytes, applied: Applied) -> None:

@@ -8,12 +8,23 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["dumps", "flatten", "from_strict", "loads", "nest", "plain", "to_strict"]
+__all__ = [
+    "dumps",
+    "flatten",
+    "from_strict",
+    "key_text",
+    "loads",
+    "nest",
+    "plain",
+    "read_value",
+    "to_strict",
+]
 
 _FLOAT_WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+#: levels of lists and dicts that a value may have; readers of a value may go down it recursively
 _MAX_DEPTH = 64
 
 
@@ -26,8 +37,12 @@ def dumps(value: Any) -> str:
     """
     try:
         return _ENCODE(value)
-    except (TypeError, ValueError, RecursionError):  # odd keys, cycles, ints of 5,000 digits
-        return json.dumps(_rebuild(value, 0))
+    except Exception:  # noqa: BLE001  odd keys, cycles, and whatever a user's object may raise
+        pass  # said with more care below
+    try:
+        return json.dumps(_rebuild(value, []))
+    except Exception as error:  # noqa: BLE001  such a row must live too
+        return json.dumps(_name_of(value, error))
 
 
 def loads(text: str | bytes) -> Any:
@@ -36,7 +51,47 @@ def loads(text: str | bytes) -> Any:
     Raises:
         ValueError: it is not.
     """
-    return json.loads(text)
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("too many levels") from None
+
+
+def read_value(text: str) -> Any:
+    """The value that a record holds as extended JSON.
+
+    What is no JSON stays text, and so does what has more than 64 levels: whoever reads values may
+    go down them recursively.
+    """
+    try:
+        value = loads(text)
+    except ValueError:
+        return text
+    return text if type(value) in (list, dict) and _is_deep(value, text) else value
+
+
+def _is_deep(value: Any, text: str) -> bool:
+    if text.count("[") + text.count("{") <= _MAX_DEPTH:
+        return False
+    level = [value]
+    for _ in range(_MAX_DEPTH):
+        level = [
+            inner
+            for node in level
+            for inner in (node.values() if type(node) is dict else node)
+            if type(inner) in (list, dict)
+        ]
+    return bool(level)
+
+
+def key_text(key: Any) -> str:
+    """A key as text; the members of an enum of strings by their values, as JSON has them."""
+    if type(key) is str:
+        return key
+    try:
+        return str.__str__(key) if isinstance(key, str) else str(key)
+    except Exception as error:  # noqa: BLE001  as for values
+        return _name_of(key, error)
 
 
 def plain(value: Any) -> Any:
@@ -57,9 +112,17 @@ def flatten(row: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in row.items():
         if type(value) is dict and value and "_type" not in value:
             _flatten_into(flat, (key,), value)
+        elif key in flat:
+            flat[_other_name(flat, key)] = value
         else:
             flat[key] = value
     return flat
+
+
+def _other_name(flat: dict[str, Any], name: str) -> str:
+    while name in flat:
+        name = name.replace(".", r"\.")
+    return name
 
 
 def _flatten_into(flat: dict[str, Any], path: tuple[str, ...], node: dict[str, Any]) -> None:
@@ -68,14 +131,16 @@ def _flatten_into(flat: dict[str, Any], path: tuple[str, ...], node: dict[str, A
         if type(value) is dict and value and "_type" not in value:
             _flatten_into(flat, here, value)
         else:
-            name = ".".join(here)
-            if name in flat:
-                name = r"\.".join(here)
-            flat[name] = value
+            flat[_other_name(flat, ".".join(here))] = value
 
 
-def nest(target: dict[str, Any], path: list[str] | tuple[str, ...], value: Any) -> None:
-    """Set ``target[path[0]][path[1]]… = value``, making the dicts on the way."""
+def nest(target: dict[str, Any], path: Sequence[str], value: Any) -> None:
+    """Set ``target[path[0]][path[1]]… = value``, making the dicts on the way.
+
+    A path of more than 64 parts is one key with dots.
+    """
+    if len(path) > _MAX_DEPTH:
+        path = [".".join(path)]
     for part in path[:-1]:
         inner = target.get(part)
         if type(inner) is not dict:
@@ -110,9 +175,9 @@ def from_strict(value: Any) -> Any:
 
 def _plain_or_repr(value: Any) -> Any:
     """What `json` cannot say: numbers and arrays of other libraries, then whatever has a repr."""
-    if isinstance(value, Mapping):
-        return dict(value)
     try:
+        if isinstance(value, Mapping):
+            return dict(value)
         if hasattr(value, "tolist"):  # numpy scalars and arrays, torch tensors
             return value.tolist()
         if hasattr(value, "item"):  # other libraries' scalars
@@ -123,24 +188,34 @@ def _plain_or_repr(value: Any) -> Any:
             return str(value)
         return repr(value)
     except Exception as error:  # noqa: BLE001  a user's object may raise anything; the row must live
-        return f"<{type(value).__name__}: {type(error).__name__}>"
+        return _name_of(value, error)
+
+
+def _name_of(value: Any, error: Exception) -> str:
+    return f"<{type(value).__name__}: {type(error).__name__}>"
 
 
 #: one encoder for all calls: `json.dumps` with options makes a new one each time
 _ENCODE = json.JSONEncoder(default=_plain_or_repr).encode
 
 
-def _rebuild(value: Any, depth: int) -> Any:
-    """A copy that JSON can say for certain."""
+def _rebuild(value: Any, above: list[int]) -> Any:
+    """A copy that JSON can say for certain; ``above`` are the ids of what the value lies in."""
     if isinstance(value, (str, float, bool)) or value is None:
         return value
     if isinstance(value, int):
         return value if value.bit_length() < 4096 else hex(value)
-    if depth > _MAX_DEPTH:
+    if id(value) in above or len(above) >= _MAX_DEPTH:
         return "…"
-    if isinstance(value, Mapping):
-        return {str(key): _rebuild(item, depth + 1) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_rebuild(item, depth + 1) for item in value]
-    made = _plain_or_repr(value)
-    return made if isinstance(made, str) else _rebuild(made, depth + 1)
+    above.append(id(value))
+    try:
+        if isinstance(value, Mapping):
+            return {key_text(key): _rebuild(item, above) for key, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [_rebuild(item, above) for item in value]
+        made = _plain_or_repr(value)
+        return made if isinstance(made, str) else _rebuild(made, above)
+    except Exception as error:  # noqa: BLE001  as above; the rest of the value lives
+        return _name_of(value, error)
+    finally:
+        above.pop()
