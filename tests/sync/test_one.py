@@ -180,7 +180,7 @@ def test_a_receipt_that_is_not_the_disk(server: MemoryServer, tmp_path: Path, wh
         receipt = honest(journal, claim)
         change: dict[str, Any] = {
             "byte": {"digest": digest_of(b"other")},
-            "row": {"rows": receipt.rows - 1},
+            "row": {"records": {**receipt.records, "history": 9}},
             "file": {"files": ()},
             "extra": {"records": {**receipt.records, "alert": 1}},
         }[what]
