@@ -66,7 +66,7 @@ def page(browser: Browser, served: tuple[Server, list[dict[str, Any]]]) -> Itera
     page = context.new_page()
     page.on("request", lambda request: strangers.append(request.url))
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.goto(server.login_url)
+    context.request.post(f"{server.url}/api/v1/session", data={"key": server.key})
     yield page
     context.close()
     assert not [url for url in strangers if not url.startswith((server.url, "data:", "blob:"))]
@@ -109,6 +109,17 @@ def test_run_is_listed_as_confirmed(
     expect(page.get_by_test_id("proof").first).to_have_attribute("data-proof", "confirmed")
     expect(page.get_by_test_id("state").first).to_have_text("finished")
     expect(page.get_by_test_id("tree-config")).to_contain_text("optimizer")
+
+
+def test_link_signs_in_once(browser: Browser, served: tuple[Server, list[dict[str, Any]]]) -> None:
+    server, _ = served
+    for signed_in in (True, False):
+        context = browser.new_context()
+        page = context.new_page()
+        page.goto(server.login_url)
+        expected = page.get_by_test_id("projects") if signed_in else page.get_by_label("API key")
+        expect(expected).to_be_visible()
+        context.close()
 
 
 def test_no_key_no_data(browser: Browser, served: tuple[Server, list[dict[str, Any]]]) -> None:
