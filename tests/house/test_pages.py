@@ -16,7 +16,9 @@ _DECISIONS = sorted(path.name for path in (ROOT / "docs/decisions").glob("*.md")
 
 # Each is written in two halves, so that this file does not hold what it forbids.
 FORBIDDEN = {
-    "a path of one machine": re.compile("/ro" + r"ot/|/ho" + r"me/(?!(trainer|user|you|me|ada)\b)\w"),
+    "a path of one machine": re.compile(
+        "/ro" + r"ot/|/ho" + r"me/(?!(trainer|user|you|me|ada)\b)\w"
+    ),
     "a path of one workplace": re.compile(r"(?<![\w.-])/wo" + r"rk/\w"),
     "the address of a registry": re.compile(
         "py" + r"pi\.org|python" + r"hosted\.org|registry\." + r"(npmjs|yarnpkg)"
