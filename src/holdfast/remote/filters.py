@@ -14,8 +14,8 @@ from holdfast.errors import UsageError
 
 __all__ = ["Filter", "compile_filter"]
 
-Row = Mapping[str, Any]
-Filter = Callable[[Row], bool]
+_Row = Mapping[str, Any]
+Filter = Callable[[_Row], bool]
 
 _NAMES = {
     "display_name": "name",
@@ -69,7 +69,7 @@ def _term(key: str, wanted: Any) -> Filter:
     return lambda row: all(test(column(row)) for test in tests)
 
 
-def _column(key: str) -> Callable[[Row], Any]:
+def _column(key: str) -> Callable[[_Row], Any]:
     side, _, inner = key.partition(".")
     if side in {"config", "summary", "summary_metrics"} and inner:
         # W&B's own spelling of a config key ends in ".value".
@@ -146,7 +146,7 @@ def _all(parts: list[Filter]) -> Filter:
     return lambda row: all(part(row) for part in parts)
 
 
-def _anything(row: Row) -> bool:
+def _anything(row: _Row) -> bool:
     return True
 
 
