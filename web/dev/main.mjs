@@ -35,7 +35,8 @@ server.listen(Number(options.port), "127.0.0.1", () => {
 function forward(target) {
   return (request, response) => {
     const { method, headers } = request;
-    const onward = httpRequest(new URL(request.url, target), { method, headers: { ...headers, host: target.host } }, (answer) => {
+    // The host stays as the browser sent it: the server compares it with the page's origin.
+    const onward = httpRequest(new URL(request.url, target), { method, headers }, (answer) => {
       response.writeHead(answer.statusCode, answer.headers);
       answer.pipe(response);
     });

@@ -4,14 +4,12 @@
  */
 import { useEffect, useMemo, useRef, useState } from "react";
 import { ApiError } from "../api/http.ts";
-import { fetchLines, type LinesWanted } from "../api/lines.ts";
 import type { Line } from "../api/types.ts";
 import { onRefusal } from "./refusal.ts";
+import { fetchTogether, type OneKey } from "./together.ts";
 
 /** One panel's question: one key over the shown runs. */
-export interface PanelWanted extends Omit<LinesWanted, "keys"> {
-  key: string;
-}
+export type PanelWanted = OneKey;
 
 interface Kept {
   version: number;
@@ -99,7 +97,11 @@ export function useLines(wanted: PanelWanted, versions: Versions, active: boolea
     }
     setLoading(true);
     ask(wanted, missing, versions, abort.signal, show).then(
-      () => { setLoading(false); setError(null); },
+      () => {
+        if (abort.signal.aborted) return;
+        setLoading(false);
+        setError(null);
+      },
       (failure: unknown) => {
         if (abort.signal.aborted) return;
         onRefusal(failure);
@@ -122,10 +124,11 @@ export function useLines(wanted: PanelWanted, versions: Versions, active: boolea
 async function ask(
   wanted: PanelWanted, missing: string[], versions: Versions, signal: AbortSignal, onSlice: () => void,
 ): Promise<void> {
-  const { key, ...rest } = wanted;
   for (let from = 0; from < missing.length; from += SLICE) {
     const runs = missing.slice(from, from + SLICE);
-    keep(wanted, runs, await fetchLines({ ...rest, runs, keys: [key] }, signal), versions);
+    const lines = await fetchTogether({ ...wanted, runs }, signal);
+    if (signal.aborted) return;
+    keep(wanted, runs, lines, versions);
     onSlice();
   }
 }

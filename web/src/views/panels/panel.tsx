@@ -30,7 +30,7 @@ interface PanelProps {
   full?: boolean;
 }
 
-/** How long a panel has to stay on the screen before it asks: quick scrolling asks for nothing. */
+/** How long a panel has to stay on the screen before it asks and draws: what is scrolled past costs nothing. */
 const REST = 90;
 
 export function Panel({ context, stream, metric, full = false }: PanelProps) {
@@ -46,7 +46,8 @@ export function Panel({ context, stream, metric, full = false }: PanelProps) {
     points: pointsFor(ids.length, full), stretches: view.stretches,
   };
   const box = useRef<HTMLElement>(null);
-  const found = useLines(wanted, versions, useSeen(box));
+  const { seen, ever } = useSeen(box);
+  const found = useLines(wanted, versions, seen);
   const series = useSeries(found, runs, useDeferredValue(view.smoothing), span);
   const frame = useFrame(found, { x, log: view.log, span, ySpan });
   const old = (found.loading || found.error !== null) && !sameQuestion(found, wanted.x, span, ids);
@@ -56,9 +57,8 @@ export function Panel({ context, stream, metric, full = false }: PanelProps) {
       <PanelHead {...{ id, metric, full, asData, setAsData, series }} xLabel={frame.xName} />
       <LoadingBar on={found.loading && (old || found.answers === null)} />
       <div className={old ? "panel-body old" : "panel-body"}>
-        {asData ? <DataTable series={series} xName={frame.xName} metric={metric} /> : (
-          <PanelChart {...{ context, frame, series, id, metric, full }} />
-        )}
+        {asData && <DataTable series={series} xName={frame.xName} metric={metric} />}
+        {ever && !asData && <PanelChart {...{ context, frame, series, id, metric, full }} />}
         {found.error && <ErrorBox error={found.error} retry={found.retry} />}
         {!found.error && found.answers && series.length === 0 && <p className="panel-none muted">{noneWords(runs.length)}</p>}
       </div>
@@ -76,19 +76,24 @@ function LogNote({ series }: { series: readonly Series[] }) {
   return hidden > 0 ? <p className="panel-note">{plural(hidden, "value")} of 0 or below not shown: log axis</p> : null;
 }
 
-/** True once the panel has been on the screen for a moment. */
-function useSeen(box: RefObject<HTMLElement | null>): boolean {
+/** Whether the panel has been on the screen for a moment, and whether it ever was. */
+function useSeen(box: RefObject<HTMLElement | null>): { seen: boolean; ever: boolean } {
   const [seen, setSeen] = useState(false);
+  const [ever, setEver] = useState(false);
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const observer = new IntersectionObserver(([entry]) => {
       clearTimeout(timer);
-      timer = setTimeout(() => setSeen(entry?.isIntersecting ?? false), REST);
+      const now = entry?.isIntersecting ?? false;
+      timer = setTimeout(() => {
+        setSeen(now);
+        setEver((before) => before || now);
+      }, REST);
     }, { rootMargin: "60px" });
     if (box.current) observer.observe(box.current);
     return () => { clearTimeout(timer); observer.disconnect(); };
   }, [box]);
-  return seen;
+  return { seen, ever };
 }
 
 /** The frame of what is drawn: until another x is answered, the axis is that of the picture before. */
