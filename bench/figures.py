@@ -91,6 +91,7 @@ FIGURES = (
     Figure("init_ms", "init, ms", limit=20),
     Figure("log_p50_us", "log, 5 scalars, p50, us", limit=8, times_wandb=15),
     Figure("log_p99_us", "log, 5 scalars, p99, us"),
+    Figure("paced_p50_us", "log after a pause of 3 ms, p50, us"),
     Figure("row_bytes", "bytes a row", 0, limit=180),
     Figure("finish_ms", "finish, ms"),
     Figure("big_rows_s", "sync of the big run, rows/s", 0, more_is_better=True, limit=100_000),
