@@ -10,9 +10,11 @@ import contextlib
 import json
 import os
 import secrets
+import signal
 import socket
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +37,7 @@ __all__ = ["WEB", "Started", "open_users", "serve", "write_ready_file"]
 
 WEB = Path(__file__).with_name("_web")
 
-_STOP_SECONDS = 10
+_STOP_SECONDS = 5
 _FLUSH_BATCH = 50
 _SWEEP_EVERY = 360
 """Rounds of flushing between two sweeps: an hour at the default pace."""
@@ -102,6 +104,7 @@ def serve(settings: ServerSettings, started: Callable[[Started], None]) -> None:
                 timeout_graceful_shutdown=_STOP_SECONDS,
             )
         )
+        stack.enter_context(_stopped_by_signals(server))
         stack.enter_context(_background(parts.ingest, settings.flush_seconds))
         url = _url(settings.host, listener.getsockname()[1])
         owner = LOCAL_USER if users.find(LOCAL_USER) else users.list()[0].name
@@ -169,6 +172,28 @@ def _url(host: str, port: int) -> str:
 
 
 @contextlib.contextmanager
+def _stopped_by_signals(server: uvicorn.Server) -> Iterator[None]:
+    """Make SIGTERM and SIGINT a clean stop, from now until the block ends.
+
+    uvicorn handles them while it runs, then raises them again for whoever stood there before:
+    that must not end the process in the middle of our own cleaning up.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(_number: int, _frame: object) -> None:
+        server.should_exit = True
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
 def _background(ingest: Ingest, seconds: float) -> Iterator[None]:
     """Write idle tails out and sweep, on a thread of its own, until the block ends."""
     stop = threading.Event()
@@ -183,7 +208,9 @@ def _background(ingest: Ingest, seconds: float) -> Iterator[None]:
                     ingest.sweep()
             except HoldfastError as error:
                 # Nothing is lost: tails stay where they are until the next round.
-                print(f"holdfast: background work: {error}", file=sys.stderr, flush=True)  # noqa: T201
+                print(f"holdfast: background work: {error}", file=sys.stderr, flush=True)  # noqa: T201 - the server's log
+            except Exception:  # noqa: BLE001 - a defect met once must not end upkeep for good
+                traceback.print_exc()
             rounds += 1
 
     thread = threading.Thread(target=work, name="holdfast-upkeep", daemon=True)

@@ -84,8 +84,8 @@ def keys(entity: str, project: str, parts: PartsOf) -> Response:
 
 
 @router.get(f"{_PROJECT}/changes", response_model=shapes.Changes)
-def changes(entity: str, project: str, parts: PartsOf, since: int = 0) -> Response:
-    """Which runs changed after a cursor."""
+def changes(entity: str, project: str, parts: PartsOf, since: int | None = None) -> Response:
+    """Which runs changed after a cursor; without one, only where the project stands."""
     return answer(parts.queries.changes(entity, project, since))
 
 

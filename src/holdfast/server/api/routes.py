@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from holdfast.server.api import pages, reads, service, sessions, shapes, writes
+from holdfast.server.api import pages, reads, service, sessions, writes
 from holdfast.server.api.answers import install_error_answers
 from holdfast.server.api.edge import Edge
 from holdfast.server.api.parts import Parts
@@ -27,13 +27,14 @@ def make_api(parts: Parts) -> ASGIApp:
 
 def make_routes() -> FastAPI:
     """The routes alone; `openapi()` of the result is the document at /api/v1/openapi.json."""
-    app = FastAPI(
+    app = _Routes(
         title="Holdfast",
         version=server_version(),
         openapi_url=f"{API}/openapi.json",
         docs_url=None,  # these pages load their scripts from elsewhere
         redoc_url=None,
         responses=_failures(),
+        generate_unique_id_function=lambda route: route.name,
     )
     install_error_answers(app)
     for part in (sessions, writes, reads, service, pages):  # pages last: it takes what is left
@@ -41,10 +42,42 @@ def make_routes() -> FastAPI:
     return app
 
 
+class _Routes(FastAPI):
+    """FastAPI, with the one body of all refusals described once."""
+
+    def openapi(self) -> dict[str, Any]:
+        document = super().openapi()
+        document["components"]["schemas"]["Failure"] = _FAILURE
+        return document
+
+
 def _failures() -> dict[int | str, dict[str, Any]]:
-    """Every refusal by status, with the codes that it may carry."""
+    """Every refusal by status, with the codes that it may carry.
+
+    The body's schema is named only, see `_Routes`: given as a model, FastAPI would build it for
+    each status of each route, which takes longer than all the rest of a start.
+    """
     by_status: dict[int | str, dict[str, Any]] = {}
     for row in ERRORS.values():
-        said = by_status.setdefault(row.status, {"model": shapes.Failure, "description": ""})
+        content = {"application/json": {"schema": {"$ref": "#/components/schemas/Failure"}}}
+        said = by_status.setdefault(row.status, {"content": content, "description": ""})
         said["description"] += f"{'; ' if said['description'] else ''}`{row.code}`: {row.meaning}"
     return by_status
+
+
+_FAILURE = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["code", "message", "hint"],
+            "properties": {
+                "code": {"type": "string", "enum": list(ERRORS)},
+                "message": {"type": "string", "description": "what happened, one line"},
+                "hint": {"type": "string", "description": "what to do, one line"},
+            },
+            "additionalProperties": True,
+        }
+    },
+}

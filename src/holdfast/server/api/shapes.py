@@ -12,7 +12,6 @@ from typing import Any, Literal
 __all__ = [
     "Changes",
     "Console",
-    "Failure",
     "Files",
     "Keys",
     "Lines",
@@ -26,22 +25,6 @@ __all__ = [
     "Session",
     "Stored",
 ]
-
-
-@dataclass
-class FailureDetail:
-    """Why not. Some codes have further fields: position, offset, limit, missing."""
-
-    code: str
-    message: str
-    hint: str
-
-
-@dataclass
-class Failure:
-    """The body of every refusal."""
-
-    error: FailureDetail
 
 
 @dataclass

@@ -6,11 +6,11 @@ or what an answer looks like. Each function takes an open transaction.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, Select, func, select
 
 from holdfast.ids import RunPath
 from holdfast.server.metastore.schema import (
@@ -38,6 +38,7 @@ __all__ = [
     "files_of",
     "journal_of",
     "journals_of",
+    "last_change",
     "pieces_of",
     "project_id",
     "project_rows",
@@ -50,6 +51,8 @@ __all__ = [
     "stretches_of",
     "totals",
 ]
+
+_T = TypeVar("_T")
 
 _BATCH = 500  # fewer than the number of parameters that any database takes in one statement
 
@@ -263,6 +266,12 @@ def started_at(tx: Transaction, pks: Sequence[int]) -> dict[int, float]:
     return found
 
 
+def last_change(tx: Transaction, project: int) -> int:
+    """The last change of any run of a project; 0 when it has none."""
+    query = select(func.max(runs.c.changed)).where(runs.c.project_id == project)
+    return tx.execute(query).scalar() or 0
+
+
 def changed_runs(tx: Transaction, project: int, since: int) -> tuple[int, list[str]]:
     """The runs of a project that changed after ``since``, and the last change of any of them."""
     query = (
@@ -349,7 +358,9 @@ _JOURNAL_COLUMNS = (
 )
 
 
-def _in_batches(tx: Transaction, query: Any, column: Any, keys: Sequence[int], make: Any) -> Any:
+def _in_batches(
+    tx: Transaction, query: Select[Any], column: Any, keys: Sequence[int], make: Callable[..., _T]
+) -> list[_T]:
     rows: list[Row[Any]] = []
     for batch in _batches(keys):
         rows.extend(tx.execute(query.where(column.in_(batch))))

@@ -62,8 +62,8 @@ class Users:
         with self._store.write() as tx:
             if _user_id(tx, name) is not None:
                 raise UsageError(f"user {name!r} exists already", "choose another name")
-            row = tx.execute(insert(users_table).values(name=name, created_at=time.time()))
-            return _add_key(tx, row.inserted_primary_key[0], key)
+            tx.execute(insert(users_table).values(name=name, created_at=time.time()))
+            return _add_key(tx, _must_exist(tx, name), key)
 
     def add_key(self, name: str) -> str:
         """Give a user one more API key and return it; the user's other keys stay good.

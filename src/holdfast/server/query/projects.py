@@ -20,9 +20,11 @@ def projects(stores: Stores) -> dict[str, Any]:
         return {"projects": [asdict(row) for row in reads.project_rows(tx)]}
 
 
-def changes(stores: Stores, entity: str, project: str, since: int) -> dict[str, Any]:
-    """``{cursor, runs}``: which runs changed after a cursor; 0 begins."""
+def changes(stores: Stores, entity: str, project: str, since: int | None) -> dict[str, Any]:
+    """``{cursor, runs}``: which runs changed after a cursor; without one, where things stand."""
     with stores.meta.read() as tx:
         key = must_find_project(tx, entity, project)
+        if since is None:
+            return {"cursor": reads.last_change(tx, key), "runs": []}
         cursor, run_ids = reads.changed_runs(tx, key, since)
     return {"cursor": cursor, "runs": run_ids}

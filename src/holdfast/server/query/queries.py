@@ -45,7 +45,7 @@ class Queries:
         """``{projects}``."""
         return projects.projects(self._stores)
 
-    def changes(self, entity: str, project: str, since: int) -> dict[str, Any]:
+    def changes(self, entity: str, project: str, since: int | None) -> dict[str, Any]:
         """``{cursor, runs}``."""
         return projects.changes(self._stores, entity, project, since)
 

@@ -11,13 +11,17 @@ from itertools import islice
 from typing import Any
 
 from holdfast.ids import RunPath
-from holdfast.records.values import to_strict
-from holdfast.server.history import HistoryRow, JournalSource, read_rows
+from holdfast.records.values import flatten, to_strict
+from holdfast.server.history import read_rows
 from holdfast.server.query.sources import Stores, must_find_run, sources_of
 
 __all__ = ["RowsRequest", "all_rows", "sampled_rows"]
 
 _BATCH = 500
+_ROOM = 4096
+_STEP = "_step"
+
+_Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,7 @@ class RowsRequest:
     """Which rows of a run.
 
     Args:
-        keys: rows that have all of these, cut down to them; empty for whole rows.
+        keys: rows that have all of these, cut down to them and ``_step``; empty for whole rows.
         min_step: the least step wanted; None for no bound.
         max_step: the greatest step wanted, included.
         latest: leave out rows that a later stretch wrote again.
@@ -37,54 +41,60 @@ class RowsRequest:
     latest: bool = True
 
 
-def all_rows(stores: Stores, run: RunPath, request: RowsRequest) -> Iterator[list[dict[str, Any]]]:
+def all_rows(stores: Stores, run: RunPath, request: RowsRequest) -> Iterator[list[_Row]]:
     """Every row in order, nested as logged, in batches; NotFoundError at once for no such run."""
-    sources = _sources(stores, run)
-    return _strict_batches(_read(stores, sources, request))
+    return _strict_batches(_read(stores, run, request))
 
 
 def sampled_rows(
     stores: Stores, run: RunPath, keys: tuple[str, ...], samples: int
 ) -> dict[str, Any]:
     """``{rows: [...]}``: at most ``samples`` rows, the first and the last among them."""
-    sources = _sources(stores, run)
-    request = RowsRequest(keys=keys)
-    total = sum(1 for _ in _read(stores, sources, request))
-    picked = _evenly(total, samples)
-    rows = [
-        to_strict(row.values)
-        for number, row in enumerate(_read(stores, sources, request))
-        if number in picked
-    ]
-    return {"rows": rows}
+    rows = _evenly(_read(stores, run, RowsRequest(keys=keys)), samples)
+    return {"rows": [to_strict(row) for row in rows]}
 
 
-def _sources(stores: Stores, run: RunPath) -> list[JournalSource]:
+def _read(stores: Stores, run: RunPath, request: RowsRequest) -> Iterator[_Row]:
     with stores.meta.read() as tx:
         pk = must_find_run(tx, run)
-        return sources_of(tx, [pk])[pk]
-
-
-def _read(
-    stores: Stores, sources: list[JournalSource], request: RowsRequest
-) -> Iterator[HistoryRow]:
-    return read_rows(
+        sources = sources_of(tx, [pk])[pk]
+    keys = frozenset(request.keys) - {_STEP}
+    only_step = bool(request.keys) and not keys
+    rows = read_rows(
         sources,
         stores.blobs,
-        keys=list(request.keys) or None,
+        keys=sorted(keys) or None,
         span=(request.min_step, request.max_step),
         latest=request.latest,
     )
+    values = (row.values for row in rows)
+    if only_step:
+        return ({_STEP: row[_STEP]} for row in values)
+    if len(keys) > 1:  # those with none of the keys are left out already
+        return (row for row in values if keys <= flatten(row).keys())
+    return values
 
 
-def _strict_batches(rows: Iterator[HistoryRow]) -> Iterator[list[dict[str, Any]]]:
-    while batch := [to_strict(row.values) for row in islice(rows, _BATCH)]:
+def _strict_batches(rows: Iterator[_Row]) -> Iterator[list[_Row]]:
+    while batch := [to_strict(row) for row in islice(rows, _BATCH)]:
         yield batch
 
 
-def _evenly(total: int, samples: int) -> frozenset[int]:
-    if total <= samples:
-        return frozenset(range(total))
+def _evenly(rows: Iterator[_Row], samples: int) -> list[_Row]:
+    """At most ``samples`` of the rows at even distances, in one pass and little memory."""
+    kept: list[_Row] = []
+    room = max(4 * samples, _ROOM)
+    stride, last, count = 1, None, 0
+    for number, row in enumerate(rows):
+        if number % stride == 0:
+            kept.append(row)
+            if len(kept) > room:
+                kept, stride = kept[::2], 2 * stride
+        last, count = row, number + 1
+    if last is not None and (count - 1) % stride:
+        kept.append(last)
+    if len(kept) <= samples:
+        return kept
     if samples == 1:
-        return frozenset({total - 1})
-    return frozenset(round(place * (total - 1) / (samples - 1)) for place in range(samples))
+        return kept[-1:]
+    return [kept[round(place * (len(kept) - 1) / (samples - 1))] for place in range(samples)]
