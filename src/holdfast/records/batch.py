@@ -24,6 +24,7 @@ _WHOLE = rb"(-?[1-9][0-9]{0,17}|0)"
 #: longer rows and keys are rare, and the expression would be slow to make
 _MAX_KEYS = 512
 _MAX_KEY_BYTES = 1000
+_NUMBERS = frozenset((float, int))
 _VARINT = rb"[\x80-\xff]{0,9}[\x00-\x7f]"
 #: what may follow: control, uuid and info, of the row or of the record. The length decides how
 #: much is taken, so that there is one way to match and bytes made to be slow cannot be
@@ -44,59 +45,57 @@ class Batch(NamedTuple):
     steps: list[int | None]
     tokens: bool
 
-    def values(self, index: int) -> list[Any]:
-        """Column ``index`` as Python values, ints and floats apart."""
-        column = self.columns[index]
-        if not self.tokens:
-            return list(column)
-        return _values(column)
-
-    def last(self) -> dict[str, Any]:
-        """The last row, without its step."""
-        pairs = zip(self.keys, self.columns, strict=True)
-        return {key: _values(c[-1:])[0] if self.tokens else c[-1] for key, c in pairs}
+    def values(self, index: int, begin: int = 0, end: int | None = None) -> list[Any]:
+        """Column ``index`` of rows ``begin`` to ``end`` as Python values, ints and floats apart."""
+        column = self.columns[index][begin:end]
+        return _values(column) if self.tokens else list(column)
 
 
 def batches(payloads: Sequence[bytes]) -> list[Batch]:
-    """The rows of ``history`` records, in order, in batches of like rows.
+    """The rows of ``history`` records, in order, in batches of rows with the same keys.
 
     A record that cannot be parsed is left out: its frame was whole, so nothing was damaged on
     the way, but whoever wrote it did not write a row.
     """
     found: list[Batch] = []
     begin = 0
+    before: tuple[str, ...] | None = None
     while begin < len(payloads):
-        row = _row(payloads[begin])
-        if row is None:
+        history = _history(payloads[begin])
+        if history is None:
             begin += 1
             continue
-        shape = _shape(payloads[begin], row)
+        row = history_row(history)
+        names = _names(history, row)
+        shape = None if names is None else _shape(names, again=names == before)
+        before = names
         rows = [] if shape is None else shape.rows_from(payloads, begin)
         if shape is not None and len(rows) > 1:
             found.append(shape.batch(rows))
             begin += len(rows)
         else:
-            _add_row(found, row, row.pop("_step", None))
+            _add_row(found, row)
             begin += 1
     return found
 
 
-def _row(payload: bytes) -> dict[str, Any] | None:
+def _history(payload: bytes) -> Any | None:
     try:
-        return history_row(parse(payload).history)
+        return parse(payload).history
     except DamagedError:
         return None
 
 
-def _add_row(found: list[Batch], row: dict[str, Any], step: int | None) -> None:
-    """Put a parsed row into the last batch if it fits there, else into a new one."""
-    keys = tuple(row)
-    if found and not found[-1].tokens and found[-1].keys == keys:
-        for column, value in zip(found[-1].columns, row.values(), strict=True):
-            column.append(value)  # type: ignore[attr-defined]
-        found[-1].steps.append(step)
+def _add_row(found: list[Batch], row: dict[str, Any]) -> None:
+    """Put a parsed row into the last batch if it has its keys, else into a new one."""
+    step = row.pop("_step", None)
+    last = found[-1] if found else None
+    if last is not None and not last.tokens and row.keys() == set(last.keys):
+        for key, column in zip(last.keys, last.columns, strict=True):
+            column.append(row[key])  # type: ignore[attr-defined]
+        last.steps.append(step)
     else:
-        found.append(Batch(keys, tuple([value] for value in row.values()), [step], False))
+        found.append(Batch(tuple(row), tuple([value] for value in row.values()), [step], False))
 
 
 class _Shape:
@@ -140,29 +139,27 @@ class _Shape:
         return Batch(self.keys, tuple(columns), steps, True)
 
 
-#: shapes met at least twice; real wandb since 0.18 writes the keys of each row in another order,
-#: and an expression for an order that never comes again would cost more than it saves
+#: Shapes of rows that came twice in a row. Real wandb since 0.18 writes the keys of each row in
+#: another order, and an expression for an order that does not come again costs more than it saves.
 _shapes: dict[tuple[str, ...], _Shape] = {}
-_met: set[tuple[str, ...]] = set()
 _MAX_SHAPES = 256
-_MAX_MET = 4096
 
 
-def _shape(payload: bytes, row: dict[str, Any]) -> _Shape | None:
-    """The shape of a record that was parsed into ``row``, if rows like it are worth one."""
-    if not 0 < len(row) <= _MAX_KEYS or not all(type(v) in (float, int) for v in row.values()):
+def _names(history: Any, row: dict[str, Any]) -> tuple[str, ...] | None:
+    """The keys of the items in their order, if a shape can have them."""
+    if not 0 < len(row) <= _MAX_KEYS or not _NUMBERS.issuperset(map(type, row.values())):
         return None
-    items = parse(payload).history.item
-    names = tuple(item.nested_key[0] if item.nested_key else item.key for item in items)
+    names = tuple(row)
+    more = len(names) - len(history.item)
+    if more == 1 and names[-1] == "_step":  # no item, but a part of the record
+        return names[:-1]
+    return names if more == 0 else None
+
+
+def _shape(names: tuple[str, ...], *, again: bool) -> _Shape | None:
+    """The shape with these keys; made if rows like it come ``again``."""
     shape = _shapes.get(names)
-    if shape is None:
-        if names not in _met:
-            if len(_met) >= _MAX_MET:
-                _met.clear()
-            _met.add(names)
-            return None
-        if len(set(names)) != len(names) or any(len(n.encode()) > _MAX_KEY_BYTES for n in names):
-            return None
+    if shape is None and again and all(len(name.encode()) <= _MAX_KEY_BYTES for name in names):
         if len(_shapes) >= _MAX_SHAPES:
             _shapes.clear()
         place = names.index("_step") if "_step" in names else -1

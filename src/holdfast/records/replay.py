@@ -7,18 +7,16 @@ again at the next chunk. Rows, system metrics and console text are handed out as
 
 from __future__ import annotations
 
-import math
-from collections import Counter
-from collections.abc import Iterable
+from collections import Counter, deque
+from collections.abc import Iterable, Sequence
 from copy import deepcopy
-from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
 from holdfast.errors import DamagedError
 from holdfast.records.batch import Batch, batches
 from holdfast.records.decode import history_row, kind, parse
 from holdfast.records.encode import MetricDef, RunInfo
-from holdfast.records.values import dumps, flatten, loads, nest
+from holdfast.records.values import dumps, flatten, loads, nest, read_value
 
 __all__ = ["Applied", "ConsoleText", "Replay", "Stat"]
 
@@ -26,6 +24,9 @@ _STREAMS = {0: "stderr", 1: "stdout"}
 _POLICIES = {0: "now", 1: "end", 2: "live"}
 _GOALS = {1: "minimize", 2: "maximize"}
 _AGGREGATES = ("min", "max", "mean", "best", "last", "none", "copy", "first")
+#: the tag of telemetry.open_row; no text can hold it, since it is no UTF-8
+_OPEN_ROW = b"\xc2\x3e"
+_BEYOND_FLOATS = 1 << 1023
 _ENVIRONMENT_NAMES = (
     *("os", "python", "docker", "program", "code_path", "code_path_local", "email", "root"),
     *("host", "username", "executable", "cpu_count", "cpu_count_logical"),
@@ -46,6 +47,14 @@ class ConsoleText(NamedTuple):
     timestamp: float
     stream: str
     text: str
+
+
+class _Between(NamedTuple):
+    """A record whose place among the rows matters: after so many of them."""
+
+    rows: int
+    kind: str
+    payload: bytes
 
 
 class Applied(NamedTuple):
@@ -100,7 +109,8 @@ class Replay:
         """Apply records in order; returns the rows, system metrics and console text among them."""
         applied = Applied([], [], [])
         history: list[bytes] = []
-        open_rows: list[Any] = []
+        between: list[_Between] = []
+        open_rows: list[bytes] = []
         for payload in payloads:
             name = kind(payload)
             self.records[name] += 1
@@ -108,18 +118,15 @@ class Replay:
                 history.append(payload)
                 open_rows.clear()  # a closed row holds all that was said of it while open
                 self.open_row = None
-                continue
-            if name == "telemetry":
+            elif name == "telemetry" and _OPEN_ROW in payload:
                 open_rows.append(payload)
-                continue
-            if name in ("summary", "metric"):  # its place among the rows matters
-                self._take_rows(history, applied)
-                history = []
-            if name in _HANDLERS:
+            elif name in ("summary", "metric"):
+                between.append(_Between(len(history), name, payload))
+            elif name in _HANDLERS:
                 self._apply_one(name, payload, applied)
-        self._take_rows(history, applied)
+        self._take_rows(history, between, applied)
         for payload in open_rows:
-            self._take_open_row(payload)
+            self._apply_one("telemetry", payload, applied)
         return applied
 
     def to_json(self) -> str:
@@ -146,15 +153,45 @@ class Replay:
 
     # rows
 
-    def _take_rows(self, payloads: list[bytes], applied: Applied) -> None:
-        for batch in batches(payloads):
-            steps = batch.steps
-            if None in steps:
-                steps[:] = self._numbered(steps)
-            self._fold(batch)
-            self.rows += len(steps)
-            self.last_step = steps[-1]
+    def _take_rows(
+        self, payloads: list[bytes], between: Iterable[_Between], applied: Applied
+    ) -> None:
+        """Take rows, and the records between them whose place among the rows matters."""
+        waiting = deque(between)
+        found = batches(payloads)
+        unreadable = len(payloads) - sum(len(batch.steps) for batch in found)
+        if unreadable and waiting:  # rare: one stretch at a time, so that places stay right
+            self._take_apart(payloads, waiting, applied)
+            return
+        self.unreadable += unreadable
+        done = 0
+        for batch in found:
+            count = len(batch.steps)
+            if None in batch.steps:
+                batch.steps[:] = self._numbered(batch.steps)
+            begin = 0
+            while waiting and waiting[0].rows <= done + count:
+                end = waiting[0].rows - done
+                self._fold(batch, begin, end)
+                begin = end
+                self._apply_one(waiting[0].kind, waiting.popleft().payload, applied)
+            self._fold(batch, begin, count)
+            self.rows += count
+            self.last_step = batch.steps[-1]
             applied.rows.append(batch)
+            done += count
+        for one in waiting:
+            self._apply_one(one.kind, one.payload, applied)
+
+    def _take_apart(
+        self, payloads: list[bytes], between: Iterable[_Between], applied: Applied
+    ) -> None:
+        begin = 0
+        for one in between:
+            self._take_rows(payloads[begin : one.rows], (), applied)
+            self._apply_one(one.kind, one.payload, applied)
+            begin = one.rows
+        self._take_rows(payloads[begin:], (), applied)
 
     def _numbered(self, steps: list[int | None]) -> list[int | None]:
         """Rows that name no step follow the one before."""
@@ -165,76 +202,85 @@ class Replay:
             numbered.append(last)
         return numbered
 
-    def _fold(self, batch: Batch) -> None:
-        self.summary["_step"] = batch.steps[-1]
-        for index, (key, value) in enumerate(batch.last().items()):
-            if type(value) in (dict, list):  # the row goes its own way, later items change ours
-                value = deepcopy(value)
+    def _fold(self, batch: Batch, begin: int, end: int) -> None:
+        """Bring rows ``begin`` to ``end`` of a batch into the summary."""
+        if begin == end:
+            return
+        self.summary["_step"] = batch.steps[end - 1]
+        for index, key in enumerate(batch.keys):
             rule = self._rule(key)
-            if rule is None and not (type(value) is dict and self.metrics):
-                self.summary[key] = value
-            elif rule is None:
-                self._fold_nested(key, value)
+            column = batch.columns[index]
+            if rule is None and (batch.tokens or not _has_dict(column, begin, end)):
+                [value] = batch.values(index, end - 1, end)
+                self.summary[key] = _own(value)
             else:
-                self._fold_by_rule(key, rule, batch.values(index))
+                for value in batch.values(index, begin, end):
+                    self._fold_value(self.summary, key, key, value)
 
-    def _fold_nested(self, key: str, value: dict[str, Any]) -> None:
-        """A nested value some of whose leaves may have rules, by their dotted names."""
-        self.summary[key] = value
-        for name, leaf in flatten({key: value}).items():
-            if (rule := self._rule(name)) is not None:
-                self._fold_by_rule(name, rule, [leaf])
+    def _fold_value(self, into: dict[str, Any], key: str, name: str, value: Any) -> None:
+        """Bring one value into the summary, a nested one leaf by leaf.
 
-    def _fold_by_rule(self, key: str, rule: MetricDef, values: list[Any]) -> None:
-        wanted = set(rule.summary)
-        numbers = [v for v in values if type(v) in (int, float) and not math.isnan(v)]
-        fold = self._folds.setdefault(key, {})
-        for number in numbers:
-            fold.setdefault("first", number)
-            fold["min"] = min(fold.get("min", number), number)
-            fold["max"] = max(fold.get("max", number), number)
-        fold["count"] = fold.get("count", 0) + len(numbers)
-        fold["sum"] = math.fsum([fold.get("sum", 0.0), *numbers])
-        if wanted & {"none"}:
-            self.summary.pop(key, None)
+        Args:
+            into: the dict in which it lies.
+            key: its key there.
+            name: its dotted name, by which definitions know it.
+            value: as logged.
+        """
+        if type(value) is dict and value and "_type" not in value:
+            inner = into.get(key)
+            if type(inner) is not dict or "_type" in inner:
+                inner = into[key] = {}
+            for part, leaf in value.items():
+                self._fold_value(inner, part, f"{name}.{part}", leaf)
             return
-        if wanted <= {"copy"}:
-            self.summary[key] = values[-1]
-            return
+        rule = self._rule(name)
+        wanted = set() if rule is None else set(rule.summary)
+        if rule is None or "copy" in wanted:
+            into[key] = _own(value)
+        elif "none" in wanted:
+            into.pop(key, None)
+        elif told := self._aggregates(name, rule, value):
+            into[key] = told
+
+    def _aggregates(self, name: str, rule: MetricDef, value: Any) -> dict[str, Any]:
+        """What a definition asks of all values of a metric, with one more value."""
+        fold = self._folds.setdefault(name, {})
+        if _is_number(value):
+            fold.setdefault("first", value)
+            fold["min"] = min(fold.get("min", value), value)
+            fold["max"] = max(fold.get("max", value), value)
+            fold["count"] = fold.get("count", 0) + 1
+            mean = fold.get("mean", 0.0)
+            fold["mean"] = mean + (value - mean) / fold["count"]
+            fold["best"] = fold["max" if rule.goal == "maximize" else "min"]
         told: dict[str, Any] = {
-            n: fold[n] for n in ("min", "max", "first") if n in wanted & set(fold)
+            word: fold[word]
+            for word in ("min", "max", "mean", "best", "first")
+            if word in rule.summary and word in fold
         }
-        if "mean" in wanted and fold["count"]:
-            told["mean"] = fold["sum"] / fold["count"]
-        if "best" in wanted and "min" in fold:
-            told["best"] = fold["max" if rule.goal == "maximize" else "min"]
-        if "last" in wanted:
-            told["last"] = values[-1]
-        if told:
-            self.summary[key] = told
+        if "last" in rule.summary:
+            told["last"] = _own(value)
+        return told
 
-    def _rule(self, key: str) -> MetricDef | None:
+    def _rule(self, name: str) -> MetricDef | None:
         """The definition that says what the summary of a metric is; None for its last value."""
-        if key not in self._rules:
-            found = self.metrics.get(key)
-            if found is None:
+        if name not in self._rules:
+            found = self.metrics.get(name)
+            if (found is None or found.glob) and not name.startswith("_"):
                 globs = (m for m in self.metrics.values() if m.glob)
-                found = next((m for m in globs if fnmatchcase(key, m.name)), None)
-            self._rules[key] = found if found is not None and found.summary else None
-        return self._rules[key]
+                found = next((m for m in globs if _matches(name, m.name)), None)
+            self._rules[name] = found if found is not None and found.summary else None
+        return self._rules[name]
 
-    def _take_open_row(self, payload: bytes) -> None:
-        record = self._parsed(payload)
-        if record is None or not record.telemetry.HasField("open_row"):
-            if record is not None and record.telemetry.cli_version:
-                self.client.setdefault("cli_version", record.telemetry.cli_version)
-            return
-        row = history_row(record.telemetry.open_row)
-        step = row.get("_step")
-        if self.open_row is not None and self.open_row.get("_step") == step:
-            self.open_row.update(row)
-        else:
-            self.open_row = row
+    def _telemetry(self, record: Any, _: Applied) -> None:
+        if record.cli_version:
+            self.client.setdefault("cli_version", record.cli_version)
+        if record.HasField("open_row"):
+            row = history_row(record.open_row)
+            if self.open_row is not None and self.open_row.get("_step") == row.get("_step"):
+                self.open_row.update(row)
+            else:
+                self.open_row = row
 
     # the other records
 
@@ -366,17 +412,14 @@ _HANDLERS = {
     "output_raw": Replay._output,
     "output_logger": Replay._output_logger,
     "environment": Replay._environment,
+    "telemetry": Replay._telemetry,
 }
 
 
 def _update(target: dict[str, Any], record: Any, field: str = "update") -> None:
     """Apply items to a nested dict, and remove what the record removes."""
     for item in getattr(record, field):
-        try:
-            value = loads(item.value_json)
-        except ValueError:
-            value = item.value_json
-        nest(target, list(item.nested_key) or [item.key], value)
+        nest(target, list(item.nested_key) or [item.key], read_value(item.value_json))
     for item in getattr(record, "remove", ()):
         path = list(item.nested_key) or [item.key]
         node: Any = target
@@ -384,6 +427,27 @@ def _update(target: dict[str, Any], record: Any, field: str = "update") -> None:
             node = node.get(part) if isinstance(node, dict) else None
         if isinstance(node, dict):
             node.pop(path[-1], None)
+
+
+def _own(value: Any) -> Any:
+    """A value that shares nothing with the row: that goes its own way, and ours is changed."""
+    return deepcopy(value) if type(value) in (dict, list) else value
+
+
+def _has_dict(column: Sequence[Any], begin: int, end: int) -> bool:
+    return dict in map(type, column[begin:end])
+
+
+def _is_number(value: Any) -> bool:
+    """Whether there is an order and a mean with it: no NaN, no integer beyond all floats."""
+    if type(value) is int:
+        return abs(value) < _BEYOND_FLOATS
+    return type(value) is float and value == value
+
+
+def _matches(name: str, glob: str) -> bool:
+    """W&B's globs have one star, at the end."""
+    return name.startswith(glob[:-1]) if glob.endswith("*") else name == glob
 
 
 def _seconds(timestamp: Any) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 __all__ = [
@@ -64,10 +64,16 @@ def read_value(text: str) -> Any:
     go down them recursively.
     """
     try:
-        value = loads(text)
-    except ValueError:
+        value, end = _SCAN(text, 0)
+        if end != len(text):  # spaces around it, or no JSON
+            value = loads(text)
+    except (StopIteration, ValueError, RecursionError):
         return text
     return text if type(value) in (list, dict) and _is_deep(value, text) else value
+
+
+#: what `json.loads` calls in the end; a value is read for each number of a row
+_SCAN: Callable[[str, int], tuple[Any, int]] = vars(json.JSONDecoder())["scan_once"]
 
 
 def _is_deep(value: Any, text: str) -> bool:
