@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sync.making import append_rows, context, make_run, rows, start_run
+from sync.making import append_rows, context, make_run, rows, run_info, start_run
 from sync.memory_server import MemoryServer, refused
 
 from holdfast.errors import (
@@ -20,9 +20,10 @@ from holdfast.errors import (
     UsageError,
 )
 from holdfast.ids import RunPath
-from holdfast.journal import HEADER
+from holdfast.journal import HEADER, Writer
 from holdfast.records import encode
 from holdfast.rundir import RunDir, read_receipt
+from holdfast.sync import one as one_module
 from holdfast.sync import survey as survey_module
 from holdfast.sync.context import Wishes
 from holdfast.sync.one import sync_run
@@ -123,6 +124,69 @@ def test_many_chunks(server: MemoryServer, tmp_path: Path, monkeypatch: pytest.M
     size = run_dir.journal.stat().st_size
     assert size / 5000 <= small.calls["chunk"] <= size / 3500
     assert held(small, run_dir)
+
+
+@pytest.fixture
+def slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A journal of some 100 kB is surveyed and sent in many slices."""
+    monkeypatch.setattr(survey_module, "_MARK_BYTES", 1000)
+    monkeypatch.setattr(one_module, "_SLICE_BYTES", 9000)
+
+
+@pytest.mark.usefixtures("slices")
+@pytest.mark.parametrize("already", [0, 7, 900, 2000])
+def test_sent_while_it_is_surveyed(tmp_path: Path, already: int) -> None:
+    server = MemoryServer(chunk_bytes=4000)
+    run_dir, writer = start_run(tmp_path, "aaaa")
+    append_rows(writer, rows(already))
+    assert sync_run(context(server), run_dir).error is None
+    run_dir.receipt.unlink()
+    append_rows(writer, rows(2000 - already, first=already))
+    writer.close()
+    outcome = sync_run(context(server), run_dir)
+    assert (outcome.state, outcome.rows) == ("confirmed", 2000)
+    assert held(server, run_dir)
+
+
+@pytest.mark.usefixtures("slices")
+def test_an_error_while_it_is_surveyed(tmp_path: Path) -> None:
+    server = MemoryServer(chunk_bytes=4000)
+    run_dir = make_run(tmp_path, "aaaa", count=2000)
+
+    def fail(method: str, when: str) -> None:
+        if method == "chunk" and server.calls["chunk"] == 5:
+            raise UnreachableError("the server is away", "wait")
+
+    server.fail = fail
+    assert isinstance(sync_run(context(server), run_dir).error, UnreachableError)
+    assert sync_run(context(server), run_dir).state == "confirmed"
+    assert held(server, run_dir)
+
+
+@pytest.mark.usefixtures("slices")
+def test_an_older_copy_that_is_long(tmp_path: Path) -> None:
+    server = MemoryServer(chunk_bytes=4000)
+    run_dir = make_run(tmp_path, "aaaa", count=2000)
+    sync_run(context(server), run_dir)
+    run_dir.receipt.unlink()
+    os.truncate(run_dir.journal, 70_000)
+    assert "older copy" in str(sync_run(context(server), run_dir).error)
+
+
+@pytest.mark.usefixtures("slices")
+def test_a_run_record_that_comes_late(tmp_path: Path) -> None:
+    run_dir = make_run(tmp_path, "aaaa", count=1)
+    run_dir.journal.unlink()
+    writer = Writer(run_dir.journal, fsync="never")
+    append_rows(writer, rows(1000))
+    writer.append(encode.run(run_info("aaaa")))
+    writer.append(encode.exit_record(0, 1))
+    writer.close()
+    os.utime(run_dir.journal, (1, 1))
+    server = MemoryServer()
+    outcome = sync_run(context(server), run_dir)
+    assert (outcome.state, outcome.run) == ("confirmed", "ann/digits/aaaa")
+    assert held(server, run_dir)
 
 
 def test_a_record_longer_than_a_chunk(tmp_path: Path) -> None:

@@ -6,8 +6,10 @@ markers. Must not know other runs.
 
 from __future__ import annotations
 
+import threading
 import traceback
 from collections.abc import Callable
+from functools import partial
 
 from holdfast.errors import HoldfastError, RefusedError, StorageError, UnconfirmedError
 from holdfast.journal import HEADER
@@ -16,7 +18,7 @@ from holdfast.sync.context import Context, address
 from holdfast.sync.files import Catalogue
 from holdfast.sync.receipts import Kept, Sight, differences, keep
 from holdfast.sync.report import Outcome
-from holdfast.sync.ship import JournalShipper, ahead
+from holdfast.sync.ship import JournalShipper
 from holdfast.sync.survey import Survey
 from holdfast.sync.upload import FileShipper
 from holdfast.wire import Claim, JournalPath, Receipt
@@ -25,6 +27,7 @@ __all__ = ["RunSync", "guarded", "sync_run"]
 
 _CLAIMS = 3
 _SETTLE_POLL = 0.25
+_SLICE_BYTES = 4 << 20
 _NAMED = 8
 _HEADED = len(HEADER)
 
@@ -56,9 +59,31 @@ def _sync_now(context: Context, run_dir: RunDir, outcome: Outcome) -> None:
     writer = writer_of(run_dir)
     with Survey(run_dir.journal) as survey:
         run = RunSync(context, run_dir, survey, outcome)
-        run.read(writer)
-        if run.begin(writer):
+        if run.bring(writer):
             run.finish(writer)
+
+
+class _Beside:
+    """Work in a thread of its own; `wait` gives what it raised.
+
+    The thread ends with the process: an interrupt does not wait for a request under way.
+    """
+
+    def __init__(self, work: Callable[[], None]) -> None:
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, args=(work,), daemon=True)
+        self._thread.start()
+
+    def _run(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001 - raised again by wait
+            self._error = error
+
+    def wait(self) -> None:
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
 
 
 class RunSync:
@@ -84,10 +109,34 @@ class RunSync:
         """Survey the whole journal as it lies there now."""
         # How the folder looks is taken first: whatever changes later makes the run pending again.
         self._sight = Sight.of(self._run_dir)
+        self._survey_on(writer)
+
+    def bring(self, writer: str) -> bool:
+        """Survey the journal and send it; False when nothing was written yet.
+
+        Of a long one a part is sent while the next is surveyed: the one waits for the server,
+        the other for this processor.
+        """
+        self._sight = Sight.of(self._run_dir)
+        self._survey_on(writer, _SLICE_BYTES)
+        while self._survey.more and self._survey.run_record is None:
+            self._survey_on(writer, _SLICE_BYTES)
+        if not self.begin(writer):
+            return False
+        while self._survey.more:
+            end = self._survey.position
+            sending = _Beside(partial(self._journal.ship_up_to, end, self._survey, writer))
+            try:
+                self._survey_on(writer, _SLICE_BYTES)
+            finally:
+                sending.wait()
+        return True
+
+    def _survey_on(self, writer: str, limit: int | None = None) -> None:
         growing = writer != "gone"
-        self._survey.advance(growing=growing)
+        self._survey.advance(growing=growing, limit=limit)
         while self._survey.unsettled and not self._context.stop.wait(_SETTLE_POLL):
-            self._survey.advance(growing=growing)
+            self._survey.advance(growing=growing, limit=limit)
 
     def finish(self, writer: str) -> None:
         """Send all that `read` found, and all files, and have it confirmed."""
@@ -245,8 +294,6 @@ def _unlike(error: RefusedError, claim: Claim) -> HoldfastError:
     if error.code != "claim_mismatch":
         return error
     held = error.detail.get("position")
-    if isinstance(held, int) and held > claim.position:
-        return ahead(held, claim.position)
     what = f"journal bytes {held} of {claim.position}"
     if held == claim.position:
         what = "the bytes of the journal or the list of files differ"

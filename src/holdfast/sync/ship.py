@@ -12,17 +12,9 @@ from holdfast.sync.retry import StoppedError
 from holdfast.sync.survey import CHUNK_BYTES, Survey
 from holdfast.wire import JournalPath, RunRef
 
-__all__ = ["JournalShipper", "ahead"]
+__all__ = ["JournalShipper"]
 
 _MAX_CORRECTIONS = 8
-
-
-def ahead(held: int, on_disk: int) -> UnconfirmedError:
-    """The error for a server that holds more of a journal than lies on disk."""
-    return UnconfirmedError(
-        f"the server holds {held} bytes of this journal, the disk {on_disk}",
-        "this may be an older copy of the folder: sync the newer one",
-    )
 
 
 class JournalShipper:
@@ -59,58 +51,62 @@ class JournalShipper:
             UnconfirmedError: the server holds more of this journal than the disk.
             RefusedError: a frame is longer than the server takes, or any other no.
         """
-        self._reach(self.position, survey)
-        self._context.report.expect(self._run_dir, survey.position - self.position)
-        while self.position < survey.position:
+        while True:
+            self.ship_up_to(survey.position, survey, writer)
+            if self.position <= survey.position:
+                return
+            # Another process got it there meanwhile, or this folder is an older copy.
+            survey.advance(growing=True)
+            if self.position > survey.position:
+                raise UnconfirmedError(
+                    f"the server holds {self.position} bytes of this journal, "
+                    f"the disk {survey.position}",
+                    "this may be an older copy of the folder: sync the newer one",
+                )
+
+    def ship_up_to(self, end: int, survey: Survey, writer: str) -> None:
+        """As `ship`, up to the position ``end`` only.
+
+        The survey may go on in another thread meanwhile. A server that stands further on has
+        these bytes.
+        """
+        self._context.report.expect(self._run_dir, max(0, end - self.position))
+        while self.position < end:
             if self._context.stop.is_set():
                 raise StoppedError("stopped", "run the command again")
-            end = survey.next_end(self.position, self._limit)
-            if end - self.position > self._context.viewer.chunk_bytes:
+            to = min(end, survey.next_end(self.position, self._limit))
+            if to - self.position > self._context.viewer.chunk_bytes:
                 raise RefusedError(
-                    f"a record of {end - self.position} bytes is longer than the server takes "
+                    f"a record of {to - self.position} bytes is longer than the server takes "
                     f"({self._context.viewer.chunk_bytes})",
                     "raise the server's limit for chunks",
                     code="too_large",
                 )
-            self._send(survey.read(self.position, end), end, writer, survey)
+            self._send(survey.read(self.position, to), writer)
 
     def tell(self, writer: str) -> None:
         """Say how the writer is, without sending any bytes."""
-        transport = self._context.transport
-        self.run = transport.send_chunk(self._of, self.position, b"", writer).run
+        self._send(b"", writer)
 
-    def _send(self, data: bytes, end: int, writer: str, survey: Survey) -> None:
+    def _send(self, data: bytes, writer: str) -> None:
         try:
             answer = self._context.transport.send_chunk(self._of, self.position, data, writer)
         except RefusedError as error:
             if error.code != "position_mismatch":
                 raise
-            self._correct(error, survey)
+            self._correct(error)
             return
         self._corrections = 0
         self.run = answer.run
         self.sent += len(data)
         self._context.report.advance(self._run_dir, len(data))
-        self.position = min(answer.position, survey.position)
+        self.position = answer.position
 
-    def _correct(self, error: RefusedError, survey: Survey) -> None:
-        """Go to where the server says that it stands."""
+    def _correct(self, error: RefusedError) -> None:
+        """Go to where the server says that it stands: further on, or back when it lost some."""
         position = error.detail.get("position")
         self._corrections += 1
         if not isinstance(position, int) or position < 0 or self._corrections > _MAX_CORRECTIONS:
             raise error
-        self._reach(position, survey)
-        # A server that stands further on has those bytes; one further back wants them again.
         self._context.report.advance(self._run_dir, position - self.position)
         self.position = position
-
-    def _reach(self, position: int, survey: Survey) -> None:
-        """Survey up to where the server stands, if another process got it there meanwhile.
-
-        Raises:
-            UnconfirmedError: the disk does not reach so far.
-        """
-        if position > survey.position:
-            survey.advance(growing=True)
-        if position > survey.position:
-            raise ahead(position, survey.position)

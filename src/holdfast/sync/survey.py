@@ -62,6 +62,7 @@ class Survey:
         gaps: unreadable stretches before `position`, as (start, end).
         run_record: payload of the first `run` record, or None.
         unsettled: whether `advance` stopped before a gap that may still fill.
+        more: whether `advance` stopped at its limit.
 
     Raises:
         StorageError: the file cannot be read.
@@ -75,12 +76,15 @@ class Survey:
         self.gaps: list[tuple[int, int]] = []
         self.run_record: bytes | None = None
         self.unsettled = False
+        self.more = False
         self._first: bytes | None = None
         self._marks: list[int] = []
         self._gap_seen: tuple[int, int, float] | None = None
         self._clock = clock
         try:
             self._file = _WholeReads(path, "rb")
+            # A handle of its own for `read`, which another thread may call while this one surveys.
+            self._other = _WholeReads(path, "rb")
         except OSError as error:
             raise _unreadable(path, error) from error
         self._reader = Reader(self._file)
@@ -95,6 +99,7 @@ class Survey:
         trace: TracebackType | None,
     ) -> None:
         self._file.close()
+        self._other.close()
 
     @property
     def torn(self) -> int:
@@ -128,18 +133,19 @@ class Survey:
         """Whether nothing was written yet: no frame, and nothing but (a part of) the header."""
         return self._first is None and HEADER.startswith(self._bytes(0, len(HEADER) + 1))
 
-    def advance(self, *, growing: bool) -> bool:
+    def advance(self, *, growing: bool, limit: int | None = None) -> bool:
         """Take the frames that were written since; True when there were any.
 
         Args:
             growing: the writer may be alive. Then a gap is taken only when it has stood still
                 for some seconds: network filesystems show holes where bytes are under way.
+            limit: stop after about so many bytes; `more` then tells that there are others.
         """
         before = self.position
-        self.unsettled = False
+        self.unsettled = self.more = False
         try:
             self.size = os.fstat(self._file.fileno()).st_size
-            self._take_all(growing=growing)
+            self._take_all(growing=growing, until=self.position + limit if limit else 0)
             self.size = max(os.fstat(self._file.fileno()).st_size, self.position)
         except OSError as error:
             raise _unreadable(self.path, error) from error
@@ -173,8 +179,11 @@ class Survey:
             hasher.update(self.read(start, min(start + _HASH_BYTES, position)))
         return format_digest(hasher.hexdigest())
 
-    def _take_all(self, *, growing: bool) -> None:
-        """Every frame up to the end of the file. The loop is all that a row costs here."""
+    def _take_all(self, *, growing: bool, until: int) -> None:
+        """Every frame up to the end of the file, or past ``until`` unless that is 0.
+
+        The loop is all that a row costs here.
+        """
         records, position = self.records, self.position
         mark = self._marks[-1] if self._marks else 0
         try:
@@ -193,7 +202,10 @@ class Survey:
                 if end - mark > _MARK_BYTES and position:
                     self._marks.append(position)
                     mark = position
+                    self.more = 0 < until < end
                 position = end
+                if self.more:
+                    return
         finally:
             self.position = position
 
@@ -219,8 +231,8 @@ class Survey:
 
     def _bytes(self, start: int, end: int) -> bytes:
         try:
-            self._file.seek(start)
-            return self._file.read(end - start)
+            self._other.seek(start)
+            return self._other.read(end - start)
         except OSError as error:
             raise _unreadable(self.path, error) from error
 
