@@ -110,7 +110,7 @@ export class LineChart {
     return {
       width,
       height,
-      padding: [6, 12, 0, 0],
+      padding: [6, 16, 0, 0],
       legend: { show: false },
       cursor: {
         x: false,

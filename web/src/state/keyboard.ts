@@ -1,4 +1,4 @@
-/** Single keys as commands. They rest while somebody types. */
+/** Single keys as commands. They rest while somebody types; several parts may listen to one key. */
 import { useEffect, useRef } from "react";
 
 export type KeyMap = Record<string, (event: KeyboardEvent) => void>;
@@ -10,7 +10,7 @@ export function useKeys(keys: KeyMap): void {
   });
   useEffect(() => {
     const listen = (event: KeyboardEvent) => {
-      if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+      if (event.ctrlKey || event.metaKey || event.altKey) return;
       if (isTyping(event.target) && event.key !== "Escape") return;
       const act = latest.current[event.key];
       if (!act) return;
