@@ -95,6 +95,16 @@ def test_nothing_but_markers_is_written(server: MemoryServer, tmp_path: Path) ->
     assert all(after[p] == data for p, data in before.items())
 
 
+def test_a_receipt_that_cannot_be_kept(server: MemoryServer, tmp_path: Path) -> None:
+    """The proof stands: it is said, and the run is only looked at again next time."""
+    run_dir = make_run(tmp_path, "aaaa")
+    run_dir.receipt.mkdir()
+    outcome = sync_run(context(server), run_dir)
+    assert outcome.state == "confirmed"
+    assert "could not be kept" in outcome.notes[0]
+    assert is_pending(run_dir, "http://memory", Wishes())
+
+
 def test_wishes_change_the_address(server: MemoryServer, tmp_path: Path) -> None:
     run_dir = make_run(tmp_path, "aaaa", entity="team")
     assert sync_run(context(server), run_dir).run == "team/digits/aaaa"
@@ -405,6 +415,8 @@ def test_a_name_that_is_no_unicode(server: MemoryServer, tmp_path: Path) -> None
     outcome = sync_run(context(server), run_dir)
     assert isinstance(outcome.error, UnconfirmedError)
     assert "Unicode" in str(outcome.error)
+    assert not run_dir.synced_marker.exists()
+    assert is_pending(run_dir, "http://memory", Wishes())
     (journal,) = server.files
     assert list(server.files[journal]) == ["a"]
 

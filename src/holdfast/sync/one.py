@@ -222,15 +222,15 @@ class RunSync:
         outcome.rows = receipt.rows  # a row may have come in several records
         outcome.run = f"{receipt.run.entity}/{receipt.run.project}/{receipt.run.run_id}"
         outcome.url = receipt.run.url
-        final = survey.complete or writer == "gone"
-        outcome.state = "confirmed" if final else "running"
-        self._keep(receipt, writer, final=final)
         if self.catalogue.unreadable:
             raise UnconfirmedError(
                 f"all but {len(self.catalogue.unreadable)} files arrived; cannot be read: "
                 f"{self.catalogue.unreadable[0]}",
                 "give read permission and sync again",
             )
+        final = survey.complete or writer == "gone"
+        outcome.state = "confirmed" if final else "running"
+        self._keep(receipt, writer, final=final)
 
     def _ask(self, writer: str) -> tuple[Receipt, Claim]:
         """The server's receipt; what it turns out to lack is sent again."""
