@@ -8,6 +8,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from sync.memory_server import MemoryServer
+
 from holdfast import rundir
 from holdfast.journal import Writer
 from holdfast.records import encode
@@ -99,3 +101,19 @@ def context(transport: Transport, **wishes: Any) -> Context:
         report=Listener(),
         wishes=Wishes(**wishes),
     )
+
+
+def held(server: MemoryServer, run_dir: RunDir) -> bool:
+    """Whether the server holds the journal and the files as they lie on disk."""
+    (journal,) = [j for j in server.journals if j.run.run_id == run_dir.run_id]
+    data = run_dir.journal.read_bytes()
+    files = {
+        str(path.relative_to(run_dir.files)): path.read_bytes()
+        for path in run_dir.files.rglob("*")
+        if path.is_file()
+    }
+    there = {
+        path: server.blobs[journal.run.entity, entry.digest]
+        for path, entry in server.files.get(journal, {}).items()
+    }
+    return data.startswith(server.journals[journal]) and there == files
