@@ -18,6 +18,7 @@ from holdfast.errors import RefusedError
 from holdfast.ids import RunPath
 from holdfast.records import encode
 from holdfast.records.encode import HistoryEncoder, MetricDef
+from holdfast.records.schema import Record
 from holdfast.server.history import read_columns, read_console
 from holdfast.server.ingest import PositionMismatch, chunks
 
@@ -399,3 +400,11 @@ def test_two_servers_on_one_folder_take_a_chunk_once(
 def test_steps_beyond_64_bits(held: Held) -> None:
     send(held, journal_of([{"a": 1}, {"_step": 2**63 - 1, "a": 2}]))
     assert [row.step for row in held.rows()] == [0, 2**63 - 1]
+    record = Record()
+    record.history.item.add(nested_key=["_step"], value_json=str(2**70))
+    record.history.item.add(nested_key=["a"], value_json="1")
+    huge = record.SerializeToString()
+    other = RUN._replace(run_id="r2")
+    send(held, journal_of([], after=[huge]), run=other)
+    assert [row.step for row in held.rows(other)] == [0], "such a step is as good as none"
+    assert held.run(other)["last_step"] == 0

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from server.held import RUN, Held
 from server.making import claim_of, journal_of, rows_of_training
+from sqlalchemy import text
 
 from holdfast.server.ingest import upkeep
 from holdfast.wire import FileEntry, digest_of
@@ -46,6 +47,19 @@ def test_a_journal_goes_on_after_it_was_written_out(held: Held) -> None:
     assert [row.step for row in held.rows()] == list(range(60))
     assert held.bytes_of(made.journal) == made.data
     assert held.ingest.receipt(RUN, made.journal, claim_of(made)).rows == 60
+
+
+def test_one_journal_that_cannot_be_written_out(
+    held: Held, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = [journal_of(rows_of_training(20), start_time=1e9 + n) for n in range(3)]
+    for each in made:
+        held.ingest.chunk(RUN, each.journal, 0, each.data, "gone")
+    with held.store.write() as tx:
+        tx.execute(text("DELETE FROM stretches WHERE journal_pk = 2"))
+    assert held.ingest.flush(10, idle=-1) == 2
+    assert f"the tail of journal {made[1].journal} of run {RUN}" in caplog.text
+    assert held.bytes_of(made[1].journal) == made[1].data
 
 
 def age(held: Held, folder: str, seconds: float) -> None:

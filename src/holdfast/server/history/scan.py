@@ -43,7 +43,7 @@ from holdfast.server.history.stretches import (
 )
 from holdfast.server.history.tail import Tail, read_tail
 
-__all__ = ["read_columns", "read_console", "read_rows"]
+__all__ = ["Bounds", "read_columns", "read_console", "read_rows"]
 
 Bounds = tuple[int | None, int | None]
 """Least and greatest step wanted, both included; None for no bound."""

@@ -22,8 +22,16 @@ from holdfast.server.history.gather import Gathered, Path, gather, gather_rows, 
 from holdfast.server.history.model import Stretch
 from holdfast.server.history.stretches import numbers, step_array
 
-__all__ = ["ROW", "STEP", "STRETCH", "TIMESTAMP", "Written", "write_console", "write_history"]
-__all__ += ["write_system"]
+__all__ = [
+    "ROW",
+    "STEP",
+    "STRETCH",
+    "TIMESTAMP",
+    "Written",
+    "write_console",
+    "write_history",
+    "write_system",
+]
 
 STEP, ROW, STRETCH, TIMESTAMP = "_step", "_row", "_stretch", "_timestamp"
 

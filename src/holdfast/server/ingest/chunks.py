@@ -29,7 +29,7 @@ from holdfast.server.ingest.base import Base
 from holdfast.server.ingest.errors import PositionMismatch, invalid
 from holdfast.server.ingest.writeout import Span, WrittenOut, write_out
 from holdfast.server.metastore import Transaction, journals, runs
-from holdfast.server.metastore.journals import HeldJournal, HeldPiece
+from holdfast.server.metastore.journals import NO_KEYS, HeldJournal, HeldPiece
 
 __all__ = ["TAIL_BYTES", "TAIL_ROWS", "flush", "position", "take"]
 
@@ -62,11 +62,12 @@ def take(base: Base, run: RunPath, journal: str, chunk: tuple[int, bytes], write
         written = None
         if _is_long(held, arrived):
             written = _write_out(base, journal, held, arrived)
+        now = base.clock()
+        values = _values(held, arrived, writer, now)
         with base.store.write() as tx:
-            now = base.clock()
             if held is None:
                 held = journals.create(tx, run, journal, now)
-            _store(tx, held, arrived, written, _values(held, arrived, writer, now))
+            _store(tx, held, arrived, written, values)
     return arrived.end
 
 
@@ -153,10 +154,10 @@ def _further(last: Stretch | None, held: HeldJournal | None, arrived: _Arrived) 
     return extend(last, None if held is None else held.last_step, steps)
 
 
-def _values(held: HeldJournal, arrived: _Arrived, writer: str, now: float) -> dict[str, Any]:
+def _values(held: HeldJournal | None, arrived: _Arrived, writer: str, now: float) -> dict[str, Any]:
     """The journal's row after the chunk."""
     replay = arrived.replay
-    started_at = held.started_at
+    started_at = now if held is None else held.started_at
     if replay.run is not None and replay.run.start_time > 0:
         started_at = replay.run.start_time
     return {
@@ -177,8 +178,8 @@ def _values(held: HeldJournal, arrived: _Arrived, writer: str, now: float) -> di
     }
 
 
-def _kinds(held: HeldJournal, arrived: _Arrived) -> dict[str, dict[str, str]]:
-    kinds: dict[str, dict[str, str]] = loads(held.metric_keys)
+def _kinds(held: HeldJournal | None, arrived: _Arrived) -> dict[str, dict[str, str]]:
+    kinds: dict[str, dict[str, str]] = loads(NO_KEYS if held is None else held.metric_keys)
     merge_kinds(kinds["history"], batch_kinds(arrived.applied.rows))
     if arrived.replay.open_row is not None:
         merge_kinds(kinds["history"], row_kinds([arrived.replay.open_row]))
@@ -213,7 +214,7 @@ def _store(
     else:
         journals.flush_tail(tx, held.pk, written.piece)
         journals.add_segments(tx, held.pk, written.segments)
-    _renew_run(tx, held, arrived.replay)
+    _renew_run(tx, held, arrived.replay, values["metric_keys"])
 
 
 def _position(tx: Transaction, held: HeldJournal) -> int:
@@ -221,14 +222,16 @@ def _position(tx: Transaction, held: HeldJournal) -> int:
     return facts[held.pk].position
 
 
-def _renew_run(tx: Transaction, held: HeldJournal, replay: Replay) -> None:
-    """Derive the run's row anew; only the other journals' replays have to be read."""
+def _renew_run(tx: Transaction, held: HeldJournal, replay: Replay, keys: str) -> None:
+    """Derive the run's row anew; of the other journals, if any, the replays have to be read."""
     facts = runs.facts_of(tx, held.run_pk)
-    texts = runs.replays_of(tx, held.run_pk)
-    replays = [
-        replay if fact.pk == held.pk else Replay.from_json(texts[fact.pk][0]) for fact in facts
-    ]
-    said = merge.said(replays, [texts[fact.pk][1] for fact in facts])
+    texts = runs.replays_of(tx, held.run_pk) if len(facts) > 1 else {}
+    replays, kinds = [], []
+    for fact in facts:
+        mine = fact.pk == held.pk
+        replays.append(replay if mine else Replay.from_json(texts[fact.pk][0]))
+        kinds.append(keys if mine else texts[fact.pk][1])
+    said = merge.said(replays, kinds)
     runs.update_run(tx, held.run_pk, {**said, **merge.heads(facts)})
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from holdfast.records.replay import Replay
 from holdfast.records.values import dumps, loads
-from holdfast.server.history import merge_kinds
+from holdfast.server.history import merge_kinds, step_array
 from holdfast.server.metastore.runs import JournalFacts
 
 __all__ = ["heads", "journal_duration", "proof", "said"]
@@ -46,7 +46,7 @@ def heads(journals: Sequence[JournalFacts]) -> dict[str, Any]:
 def _last_step(journal: JournalFacts) -> int | None:
     """The step of the last row, also when that was not closed."""
     step = None if journal.open_row is None else loads(journal.open_row).get("_step")
-    return step if type(step) is int else journal.last_step
+    return int(step_array([step])[0]) if type(step) is int else journal.last_step
 
 
 def proof(journals: Sequence[JournalFacts]) -> str:

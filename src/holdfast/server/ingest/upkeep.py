@@ -5,11 +5,16 @@ Must not know who calls it when.
 
 from __future__ import annotations
 
+import logging
+
+from holdfast.ids import RunPath
 from holdfast.server.ingest import chunks
 from holdfast.server.ingest.base import Base
 from holdfast.server.metastore import contents, journals
 
 __all__ = ["ORPHAN_SECONDS", "UPLOAD_SECONDS", "flush", "sweep"]
+
+_log = logging.getLogger(__name__)
 
 ORPHAN_SECONDS = 3600.0
 """A blob is named within moments of being written; after so long nobody will."""
@@ -22,7 +27,16 @@ def flush(base: Base, limit: int, idle: float) -> int:
     """See `Ingest.flush`."""
     with base.store.read() as tx:
         found = journals.idle_tails(tx, base.clock() - idle, limit)
-    return sum(chunks.flush(base, run, journal) for run, journal in found)
+    return sum(_flush(base, run, journal) for run, journal in found)
+
+
+def _flush(base: Base, run: RunPath, journal: str) -> bool:
+    """One journal that cannot be written out must not keep the others from it: it is logged."""
+    try:
+        return chunks.flush(base, run, journal)
+    except Exception:  # noqa: BLE001  whatever it is, it is in the log with its traceback
+        _log.exception("the tail of journal %s of run %s cannot be written out", journal, run)
+        return False
 
 
 def sweep(base: Base) -> int:
