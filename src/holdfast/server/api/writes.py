@@ -49,8 +49,9 @@ async def chunk(
 
     def take() -> int:
         plain = chunk_bytes(request, body, limit)
+        reached = parts.ingest.chunk(run, journal, start, plain, writer)
         parts.metrics.took("chunk", len(plain))
-        return parts.ingest.chunk(run, journal, start, plain, writer)
+        return reached
 
     reached = await run_in_threadpool(take)
     return answer(ChunkAnswer(reached, run_ref(request, run)).to_json())
@@ -85,8 +86,8 @@ async def put_part(
     """Take the next part of a blob of ``size`` bytes."""
     digest = check_digest(digest)
     data = await read_body(request, parts.settings.limits.part_bytes)
-    parts.metrics.took("part", len(data))
     state = await run_in_threadpool(parts.ingest.put_part, entity, digest, offset, size, data)
+    parts.metrics.took("part", len(data))
     return answer(state.to_json())
 
 
@@ -96,7 +97,8 @@ async def put_pack(request: Request, entity: OwnEntity, parts: PartsOf) -> Respo
     body = await read_body(request, parts.settings.limits.part_bytes)
 
     def take() -> dict[str, Any]:
+        stored = parts.ingest.put_pack(entity, parse_pack(body))
         parts.metrics.took("pack", len(body))
-        return {"stored": parts.ingest.put_pack(entity, parse_pack(body))}
+        return {"stored": stored}
 
     return answer(await run_in_threadpool(take))
