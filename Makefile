@@ -7,6 +7,8 @@ VENV ?= .venv
 WORKERS ?= 2
 RUN := $(VENV)/bin/python
 PYTEST := $(RUN) -m pytest
+# A file stays with one worker: what its tests share (a server, the demo's data) is made once.
+PARALLEL := -n $(WORKERS) --dist loadfile
 INSTALLED := $(VENV)/.installed
 MODULES := web/node_modules/.installed
 WEB := src/holdfast/server/_web/index.html
@@ -24,10 +26,10 @@ demo: $(INSTALLED) $(WEB)  ## train three models offline, kill one, sync, verify
 	$(RUN) demo/demo.py
 
 test: check web-test $(WEB) chromium  ## all that a change must pass (under 20 minutes on two cores)
-	$(PYTEST) -n $(WORKERS) --ignore=tests/house
+	$(PYTEST) $(PARALLEL) --ignore=tests/house
 
 check: lint  ## linters, types and house rules, in under a minute
-	$(PYTEST) -q -n $(WORKERS) tests/house
+	$(PYTEST) -q $(PARALLEL) tests/house
 
 lint: $(INSTALLED)
 	$(RUN) -m ruff check
@@ -40,7 +42,7 @@ format: $(INSTALLED)  ## let ruff lay out the code and mend what it can
 	$(RUN) -m ruff format
 
 unit: $(INSTALLED)  ## the Python tests without crash, browser and house tests
-	$(PYTEST) -n $(WORKERS) --ignore=tests/house --ignore=tests/crash --ignore=tests/browser
+	$(PYTEST) $(PARALLEL) --ignore=tests/house --ignore=tests/crash --ignore=tests/browser
 
 crash: $(INSTALLED)  ## the long crash table: every process killed at 200 random moments
 	$(PYTEST) -n $(WORKERS) tests/crash --crash-moments 200
