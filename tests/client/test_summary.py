@@ -146,6 +146,18 @@ def test_step_metrics_are_added_to_rows(tmp_path: Path) -> None:
     assert not metrics["other"].step_sync
 
 
+def test_a_definition_while_a_row_is_open(tmp_path: Path) -> None:
+    run = begin()
+    run.log({"epoch": 7})
+    run.log({"val": 2}, step=5)
+    run.define_metric("val", step_metric="epoch", summary="max")
+    run.finish()
+    assert [(row["_step"], row["val"], row["epoch"]) for row in read(tmp_path).rows[1:]] == [
+        (5, 2, 7)
+    ]
+    assert run.summary.as_dict()["val"] == {"max": 2}
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

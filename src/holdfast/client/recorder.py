@@ -9,16 +9,17 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
-from time import monotonic_ns, time
+from time import time_ns
 from typing import Any, Protocol
 
 from holdfast.client.metrics import Definitions
-from holdfast.client.settle import SIMPLE, merge, settle_all
+from holdfast.client.settle import merge, settle_all
 from holdfast.errors import UsageError
 from holdfast.records import encode
+from holdfast.records.plain_rows import PlainRows, opened
 from holdfast.records.values import dumps
 
-__all__ = ["Beginning", "Journal", "Recorder", "Samples", "check_row"]
+__all__ = ["Beginning", "Journal", "Recorder", "Samples"]
 
 _MAX_SAMPLES = 160
 
@@ -104,13 +105,18 @@ class Recorder:
         self._append = journal.append
         self._encoder = encode.HistoryEncoder()
         self._encode = self._encoder.encode
+        self._encode_plain = PlainRows().encode
         self._may_restart = beginning.resumed
         self._open: dict[str, Any] | None = None
+        self._open_payload: bytes | None = None
+        # No row is open, and no definition says what else a row needs.
         self._plain = not beginning.definitions
         self._summary = dict(beginning.summary)
         self._told: dict[str, Any] = {}
         self._unfolded: dict[str, Any] = {}
-        self._origin = monotonic_ns() - int(beginning.runtime * 1e9)
+        self._origin = time_ns() // 1_000_000 - int(beginning.runtime * 1000)
+        self._last_time = self._open_time = self._origin
+        self._last_step = self.step
         # Reentrant, so that a call that breaks into this thread's own can see that it does.
         self._lock = threading.RLock()
         self._inside = False
@@ -120,9 +126,11 @@ class Recorder:
     @property
     def runtime(self) -> float:
         """Seconds that the run has run, earlier stretches included."""
-        return (monotonic_ns() - self._origin) / 1e9
+        return max(0.0, time_ns() / 1e9 - self._origin / 1000)
 
-    def log(self, data: Mapping[str, Any], step: int | None, commit: bool | None) -> None:
+    def log(
+        self, data: Mapping[str, Any], step: int | None = None, commit: bool | None = None
+    ) -> None:
         """Record a row, or a part of one (see `holdfast.client.run.Run.log`)."""
         with self._lock:
             if self._inside:
@@ -130,10 +138,24 @@ class Recorder:
                 return
             self._inside = True
             try:
-                if step is None and commit is not False and self._open is None and self._plain:
-                    self._log_plain(data)
-                else:
+                if step is not None or commit is False or not self._plain:
                     self._log(data, step, commit)
+                else:  # the fast case: a whole row of numbers, and nothing else to look at
+                    now = time_ns() // 1_000_000
+                    number = self.step
+                    payload = self._encode_plain(data, number, now, now - self._origin)
+                    if payload is None:
+                        self._log(data, None, None)
+                    else:
+                        # First, so that an interrupt cannot give one number to two rows.
+                        self.step = number + 1
+                        self._append(payload)
+                        self._unfolded.update(data)
+                        self._last_time = now
+                        self._last_step = number
+                        if not self.rows & self.samples.mask:
+                            self.samples.add(dict(data))
+                        self.rows += 1
                 if self._waiting:
                     self._drain()
             finally:
@@ -182,6 +204,9 @@ class Recorder:
             self._fold()  # rows before the definition follow the old one
             self.definitions.add(definition)
             self._plain = False
+            if self._open is not None and self._open_payload is not None:
+                times = {"_timestamp": self._open_time / 1000}
+                self._add_to_open(times, self._open_time)  # it may need more than was encoded
             self._append(encode.metric(definition))
 
         self.do(act)
@@ -265,51 +290,44 @@ class Recorder:
 
     # inside the lock
 
-    def _log_plain(self, data: Mapping[str, Any]) -> None:
-        """The fast case: one whole row of simple values, and no definitions to look at."""
-        for key, value in data.items():
-            if type(value) not in SIMPLE or type(key) is not str:
-                self._log(data, None, None)
-                return
-        now = time()
-        row = {
-            **data,
-            "_timestamp": now,
-            "_runtime": (monotonic_ns() - self._origin) // 1000 / 1e6,
-        }
-        if "_step" in row or len(row) != len(data) + 2 or not data:
-            self._log(data, None, None)
-            return
-        step = self.step
-        # First, so that an interrupt from here on cannot give one number to two rows.
-        self.step = step + 1
-        self._append(self._encode(row, step))
-        self._unfolded.update(row)
-        if not self.rows & self.samples.mask:
-            self.samples.add(row)
-        self.rows += 1
-
     def _log(self, data: Mapping[str, Any], step: int | None, commit: bool | None) -> None:
-        self._fold()  # while `step` is still that of the last row
+        if not isinstance(data, Mapping):
+            what = type(data).__name__
+            raise UsageError(f"log() got {what}", "give a dict, as in run.log({'loss': loss})")
         row = settle_all(data)
         row.pop("_step", None)
         if step is not None and not self._go_to(step):
             return
-        open_row = self._open
-        if open_row is None:
-            open_row = self._open = {}
-        if row:
-            now = time()
-            row.setdefault("_timestamp", now)
-            row["_runtime"] = (monotonic_ns() - self._origin) // 1000 / 1e6
-        merge(open_row, row)
-        if commit or (commit is None and step is None):
+        closes = step is None if commit is None else commit
+        now = time_ns() // 1_000_000
+        payload = None
+        if self._plain:
+            payload = self._encode_plain(row, self.step, now, now - self._origin)
+        if payload is None:
+            self._add_to_open(row, now)
+            if row and not closes:
+                # All of each key that changed, so that a reader need not merge inside values.
+                part = {key: self._open[key] for key in row} if self._open else row
+                self._append(self._encoder.encode_open(part, self.step))
+        else:
+            self._open, self._open_payload, self._open_time = row, payload, now
+            self._plain = False
+            if not closes:
+                self._append(opened(payload))
+        if closes:
             self._close_row()
             self.step += 1
-        elif row:
-            # All of each key that changed, so that a reader need not merge inside values.
-            part = {key: open_row[key] for key in row}
-            self._append(self._encoder.encode_open(part, self.step))
+
+    def _add_to_open(self, row: dict[str, Any], now: int) -> None:
+        if self._open is None:
+            self._open = {}
+            self._plain = False
+        if row:
+            row.setdefault("_timestamp", now / 1000)
+            row["_runtime"] = max(now - self._origin, 0) / 1000
+            self._open_payload = None
+            self._open_time = now
+        merge(self._open, row)
 
     def _go_to(self, step: Any) -> bool:
         """Make ``step`` the current one; False when a row of that step is not kept."""
@@ -334,22 +352,27 @@ class Recorder:
 
     def _close_row(self) -> None:
         row, self._open = self._open, None
+        payload, self._open_payload = self._open_payload, None
+        self._plain = not self.definitions
         if not row:
             return
         if self.definitions:
-            missing = self.definitions.steps_to_add(row, self._summary_now())
-            merge(row, missing)
-        payload = self._encode(row, self.step)
+            merge(row, self.definitions.steps_to_add(row, self._summary_now()))
         before = self._journal.position
         try:
-            self._append(payload)
+            self._append(self._encode(row, self.step) if payload is None else payload)
         except BaseException:  # an interrupt: whether the row went in, the position says
             if self._journal.position == before:
-                self._open = row
+                self._open, self._open_payload, self._plain = row, payload, False
             raise
-        self._fold()
-        self.definitions.fold(self._summary, row)
-        self._summary["_step"] = self.step
+        if payload is None:
+            self._fold()
+            self.definitions.fold(self._summary, row)
+            self._summary["_step"] = self.step
+        else:
+            self._unfolded.update(row)
+            self._last_time = self._open_time
+            self._last_step = self.step
         if not self.rows & self.samples.mask:
             self.samples.add(row)
         self.rows += 1
@@ -359,10 +382,12 @@ class Recorder:
         return self._summary
 
     def _fold(self) -> None:
-        """Bring the rows of the fast case into the summary."""
+        """Bring the rows of numbers into the summary."""
         if self._unfolded:
             self._summary.update(self._unfolded)
-            self._summary["_step"] = self.step - 1
+            self._summary["_timestamp"] = self._last_time / 1000
+            self._summary["_runtime"] = max(self._last_time - self._origin, 0) / 1000
+            self._summary["_step"] = self._last_step
             self._unfolded = {}
 
     def _tell(self, changed: dict[str, Any]) -> None:
@@ -382,11 +407,3 @@ class Recorder:
 def _print_of(value: Any) -> Any:
     """What to compare a value by later, though it may have changed inside by then."""
     return dumps(value) if type(value) in (dict, list) else value
-
-
-def check_row(data: Any) -> None:
-    """Raise UsageError when what was given to `log` is no dict."""
-    if not isinstance(data, Mapping):
-        raise UsageError(
-            f"log() got {type(data).__name__}", "give a dict, as in run.log({'loss': loss})"
-        )

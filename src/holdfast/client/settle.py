@@ -39,9 +39,7 @@ def settle_all(values: Mapping[Any, Any], depth: int = 0) -> dict[str, Any]:
     if depth > 30:  # a dict in itself, or as good as that
         return {"…": repr(type(values))}
     return {
-        str(key): settle_all(value, depth + 1)
-        if isinstance(value, Mapping) and value
-        else settle(value)
+        str(key): value if type(value) in SIMPLE else _settle_in(value, depth)
         for key, value in list(values.items())
     }
 
@@ -54,6 +52,12 @@ def merge(into: dict[str, Any], row: Mapping[str, Any]) -> None:
             merge(old, value)
         else:
             into[key] = value
+
+
+def _settle_in(value: Any, depth: int) -> Any:
+    if isinstance(value, Mapping) and value:
+        return settle_all(value, depth + 1)
+    return settle(value)
 
 
 def _number(value: Any) -> Any:

@@ -35,7 +35,9 @@ class SilentRecorder:
         self._summary: dict[str, Any] = {}
         self._complain = complain
 
-    def log(self, data: Mapping[str, Any], step: int | None, commit: bool | None) -> None:
+    def log(
+        self, data: Mapping[str, Any], step: int | None = None, commit: bool | None = None
+    ) -> None:
         """Keep the step and the summary; write nothing."""
         if self._complain is not None:
             self._complain()
@@ -93,7 +95,9 @@ class ClosedRecorder(SilentRecorder):
         self._run_id = run_id
         self._summary = summary
 
-    def log(self, data: Mapping[str, Any], step: int | None, commit: bool | None) -> None:
+    def log(
+        self, data: Mapping[str, Any], step: int | None = None, commit: bool | None = None
+    ) -> None:
         """Raise UsageError."""
         self._refuse()
 
