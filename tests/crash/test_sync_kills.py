@@ -73,7 +73,7 @@ class Load:
 
 def start_sync(load: Load, server: Server) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-m", "holdfast", "sync", "--timeout", "60", str(load.folder)],
+        [sys.executable, "-m", "holdfast", "sync", "--timeout", "600", str(load.folder)],
         env={**environment(server.config), "HOLDFAST_BASE_URL": server.url},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

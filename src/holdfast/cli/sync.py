@@ -28,6 +28,7 @@ __all__ = ["add", "run"]
 
 _FIRST_CONTACT_SECONDS = 5.0
 _MAX_FOLLOWED = 64
+_FOR_EVER = Patience(None, longest=30.0, full_disk=True)
 
 
 def add(subparsers: Any) -> None:
@@ -96,7 +97,7 @@ def _meet(
     """Ask the server who this is; a server that is starting up is given a few seconds."""
     plain = HttpTransport(connection)
     if args.follow:
-        patient = RetryingTransport(plain, Patience(None, full_disk=True), say=progress.say)
+        patient = RetryingTransport(plain, _FOR_EVER, say=progress.say)
         viewer = patient.viewer()
     else:
         first = Patience(min(args.timeout, _FIRST_CONTACT_SECONDS))

@@ -53,7 +53,7 @@ class Patience:
 
     limit: float | None = 120.0
     first: float = 0.2
-    longest: float = 30.0
+    longest: float = 5.0
     full_disk: bool = False
 
 
