@@ -136,6 +136,11 @@ class Beside:
         self._attempt("config.yaml", self._write_config)
         self._attempt("wandb-summary.json", self._write_summary_file)
 
+    def listen_again(self) -> None:
+        """Before a cell of a notebook: hear its output, whatever became of the streams."""
+        if self._capture is not None:
+            self._capture.listen_again()
+
     def add_traceback(self, kind: type[BaseException], value: Any, trace: Any) -> None:
         """Keep the traceback of what ended the run, as if it had been printed."""
         if self._capture is not None:

@@ -55,6 +55,13 @@ class Capture:
         for tap in self._taps:
             tap.attach(self._overflow)
 
+    def listen_again(self) -> None:
+        """Take up a stream whose owner has put back its own method: IPython does after a cell."""
+        if self.on:
+            for tap in self._taps:
+                if not tap.hears():
+                    tap.attach(self._overflow)
+
     def stop(self) -> None:
         """Hand on what is left, and give the streams back."""
         self.on = False
@@ -102,6 +109,7 @@ class _Tap:
         self._since_wall = 0.0
         self._inside = False
         self._deaf = True
+        self._heard = False
 
     def attach(self, overflow: Callable[[], None]) -> None:
         stream = getattr(sys, self.name, None)
@@ -111,6 +119,7 @@ class _Tap:
 
         def tapped(text: str) -> Any:
             count = write(text)  # first, and with its own errors: printing is the script's business
+            self._heard = True
             if not self._deaf and self._take_in(text):
                 overflow()
             return count
@@ -119,6 +128,15 @@ class _Tap:
         with contextlib.suppress(AttributeError, TypeError):  # an object that takes no attributes
             stream.write = tapped  # type: ignore[union-attr]
             self._stream, self._write, self._ours, self._deaf = stream, write, tapped, False
+
+    def hears(self) -> bool:
+        """Whether what is written comes by here; asked by writing nothing."""
+        stream = getattr(sys, self.name, None)
+        self._heard = False
+        if stream is not None and stream is self._stream:
+            with contextlib.suppress(OSError, ValueError):  # a closed stream is heard no more
+                stream.write("")
+        return self._heard
 
     def detach(self) -> None:
         # From here on ours only passes on: somebody who wrapped it later may keep calling it.

@@ -194,11 +194,17 @@ def _watch_notebook() -> None:
     if shell is None:
         return
 
+    def before_cell(_info: Any) -> None:
+        run = current.run
+        if run is not None and run._held is not None:
+            run._held.beside.listen_again()
+
     def after_cell(result: Any) -> None:
         global _code
         error = getattr(result, "error_in_exec", None) or getattr(result, "error_before_exec", None)
         _code = 0 if error is None else code_of(type(error), error)
 
+    shell.events.register("pre_run_cell", before_cell)
     shell.events.register("post_run_cell", after_cell)
 
 
