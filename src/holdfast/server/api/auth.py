@@ -21,7 +21,7 @@ from starlette.concurrency import run_in_threadpool
 from holdfast.errors import RefusedError
 from holdfast.server.metastore.users import User, Users
 
-__all__ = ["SESSION_COOKIE", "Authority", "User"]
+__all__ = ["SESSION_COOKIE", "Authority"]
 
 SESSION_COOKIE = "holdfast_session"
 

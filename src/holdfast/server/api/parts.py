@@ -16,9 +16,10 @@ from fastapi import Depends, Request
 
 from holdfast.errors import RefusedError
 from holdfast.ids import RunPath, check_entity, check_project, check_run_id
-from holdfast.server.api.auth import Authority, User
+from holdfast.server.api.auth import Authority
 from holdfast.server.api.metrics import Metrics
 from holdfast.server.ingest import Ingest
+from holdfast.server.metastore.users import User
 from holdfast.server.query import Queries
 from holdfast.server.settings import ServerSettings
 from holdfast.wire import RunRef

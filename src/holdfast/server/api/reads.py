@@ -44,8 +44,8 @@ async def _check_signed_in(user: SignedIn) -> None:
 
 router = APIRouter(tags=["read"], dependencies=[Depends(_check_signed_in)])
 
-Stretches = Literal["latest", "all"]
-Words = Annotated[str, Query(description="a comma list")]
+_Stretches = Literal["latest", "all"]
+_Words = Annotated[str, Query(description="a comma list")]
 
 
 @router.get(paths.PROJECTS, response_model=shapes.Projects)
@@ -63,8 +63,8 @@ class _RunsParameters:
         order: str = "-created_at",
         limit: Annotated[int, Query(ge=1, le=10_000)] = 100,
         after: str = "",
-        state: Words = "",
-        columns: Words = "",
+        state: _Words = "",
+        columns: _Words = "",
     ) -> None:
         self.request = RunsRequest(search, order, limit, after, _words(state), _words(columns))
 
@@ -140,10 +140,10 @@ def run_whole(run: ThisRun, parts: PartsOf) -> Response:
 def history(
     run: ThisRun,
     parts: PartsOf,
-    keys: Words = "",
+    keys: _Words = "",
     min_step: int | None = None,
     max_step: int | None = None,
-    stretches: Stretches = "latest",
+    stretches: _Stretches = "latest",
 ) -> Response:
     """Every row in order, one JSON object a line (NDJSON)."""
     request = RowsRequest(_words(keys), min_step, max_step, stretches == "latest")
@@ -156,7 +156,7 @@ def history(
 def sampled(
     run: ThisRun,
     parts: PartsOf,
-    keys: Words = "",
+    keys: _Words = "",
     samples: Annotated[int, Query(ge=1, le=100_000)] = 500,
 ) -> Response:
     """Rows spread evenly over the history, the first and the last among them."""
