@@ -27,6 +27,7 @@ from holdfast.wire.http import Connection
 __all__ = ["add", "run"]
 
 _FIRST_CONTACT_SECONDS = 5.0
+_AWAY_SECONDS = 120.0
 _MAX_FOLLOWED = 64
 _FOR_EVER = Patience(None, longest=30.0, full_disk=True)
 
@@ -55,10 +56,9 @@ def add(subparsers: Any) -> None:
     option(
         "--timeout",
         type=_positive,
-        default=120,
         metavar="SECONDS",
-        help="give up when the server has been away this long (default: 120; for ever with "
-        "--follow)",
+        help="give up when the server has been away this long (default: 120, at the start 5; "
+        "for ever with --follow)",
     )
 
 
@@ -100,9 +100,10 @@ def _meet(
         patient = RetryingTransport(plain, _FOR_EVER, say=progress.say)
         viewer = patient.viewer()
     else:
-        first = Patience(min(args.timeout, _FIRST_CONTACT_SECONDS))
+        first = Patience(args.timeout or _FIRST_CONTACT_SECONDS)
         viewer = RetryingTransport(plain, first, say=progress.say).viewer()
-        patient = RetryingTransport(plain, Patience(args.timeout), say=progress.say)
+        later = Patience(args.timeout or _AWAY_SECONDS)
+        patient = RetryingTransport(plain, later, say=progress.say)
     return Context(patient, connection.base_url, viewer, progress, wishes)
 
 
