@@ -13,6 +13,7 @@ from server.held import RUN
 from server.making import START, journal_of
 
 from holdfast.records import encode
+from holdfast.server.query import lines
 
 
 @pytest.fixture
@@ -134,6 +135,28 @@ def test_runs_come_in_the_order_asked_and_unknown_ones_not_at_all(site: Site) ->
         ("r1", "b"),
         ("r1", "a"),
     ]
+
+
+def test_lines_follow_what_arrives(site: Site) -> None:
+    made = journal_of([{"a": 1.0}], exit_code=None)
+    site.sync(made)
+    first = site.lines(keys=["a", "b"])
+    assert first == site.lines(keys=["a", "b"])
+    longer = journal_of([{"a": 1.0}, {"a": 2.0, "b": 3.0}], exit_code=None)
+    assert longer.data.startswith(made.data)
+    assert site.chunk(longer, start=len(made.data)).status_code == 200
+    both = site.lines(keys=["a", "b"])
+    assert [points(line) for line in both] == [[(0, 1.0), (1, 2.0)], [(1, 3.0)]]
+    site.flush()
+    assert site.lines(keys=["b", "a"]) == both[::-1]
+
+
+def test_what_is_kept_has_a_bound(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines, "_MAX_KEPT_NUMBERS", 1000)
+    site.sync(journal_of([{f"k{n}": float(n) for n in range(50)}]))
+    for _ in range(2):
+        found = site.lines(keys=[f"k{n}" for n in range(50)])
+        assert [line["y"] for line in found] == [[float(n)] for n in range(50)]
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ __all__ = [
     "ProjectRow",
     "RunHead",
     "RunRow",
+    "RunVersion",
     "SegmentRow",
     "StretchRow",
     "Totals",
@@ -44,10 +45,9 @@ __all__ = [
     "project_rows",
     "run_heads",
     "run_pk",
-    "run_pks",
     "run_rows",
+    "run_versions",
     "segments_of",
-    "started_at",
     "stretches_of",
     "totals",
 ]
@@ -76,6 +76,15 @@ class RunHead:
     changed: int
     writer: str
     heard_at: float
+
+
+@dataclass(frozen=True)
+class RunVersion:
+    """A run's key, when it last changed (the server's counter), when it started (Unix seconds)."""
+
+    pk: int
+    changed: int
+    started_at: float
 
 
 @dataclass(frozen=True)
@@ -246,23 +255,14 @@ def run_pk(tx: Transaction, run: RunPath) -> int | None:
     return tx.execute(query).scalar_one_or_none()
 
 
-def run_pks(tx: Transaction, project: int, run_ids: Sequence[str]) -> dict[str, int]:
-    """The keys of these runs of a project, by run id; unknown ones are left out."""
-    found: dict[str, int] = {}
+def run_versions(tx: Transaction, project: int, run_ids: Sequence[str]) -> dict[str, RunVersion]:
+    """These runs of a project by run id; unknown ones are left out."""
+    found: dict[str, RunVersion] = {}
     for batch in _batches(run_ids):
-        query = select(runs.c.run_id, runs.c.id).where(
+        query = select(runs.c.run_id, runs.c.id, runs.c.changed, runs.c.started_at).where(
             runs.c.project_id == project, runs.c.run_id.in_(batch)
         )
-        found.update((row[0], row[1]) for row in tx.execute(query))
-    return found
-
-
-def started_at(tx: Transaction, pks: Sequence[int]) -> dict[int, float]:
-    """When these runs started, Unix seconds, by key."""
-    found: dict[int, float] = {}
-    for batch in _batches(pks):
-        query = select(runs.c.id, runs.c.started_at).where(runs.c.id.in_(batch))
-        found.update((row[0], row[1]) for row in tx.execute(query))
+        found.update((row[0], RunVersion(*row[1:])) for row in tx.execute(query))
     return found
 
 

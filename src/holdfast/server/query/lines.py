@@ -1,14 +1,16 @@
 """Lines for charts: the points of some keys of some runs, thinned to what a screen can show.
 
-Owns what a line says and which runs have one. Must not know HTTP, SQL, Parquet, or how a series
-is thinned.
+Owns what a line says, which runs have one, and what is kept of the lines drawn last: a dashboard
+asks for the same lines again and again, and opening the segments of a thousand runs takes
+seconds. Must not know HTTP, SQL, Parquet, or how a series is thinned.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from holdfast.errors import UsageError
 from holdfast.server.history import JournalSource, read_columns
@@ -16,12 +18,14 @@ from holdfast.server.history.series import Axis, Series, series
 from holdfast.server.metastore import reads
 from holdfast.server.query.sources import Stores, must_find_project, sources_of
 
-__all__ = ["SYSTEM_PREFIX", "LinesRequest", "lines"]
+__all__ = ["SYSTEM_PREFIX", "Lines", "LinesRequest"]
 
 SYSTEM_PREFIX = "system."
 """Stands before the key of every system metric that users see; journals do not have it."""
 
 _MAX_LINES = 20_000
+_MAX_KEPT_NUMBERS = 8_000_000  # 64 MB
+_LINE_OVERHEAD = 100  # what a kept line costs beside its points, in numbers
 
 
 @dataclass(frozen=True)
@@ -50,60 +54,124 @@ class LinesRequest:
     latest: bool = True
 
 
-def lines(stores: Stores, entity: str, project: str, request: LinesRequest) -> dict[str, Any]:
-    """``{lines: [...]}``: by run in the order asked, then by key; runs without the key have none.
+class _Name(NamedTuple):
+    """What a kept line was made from; ``changed`` moves whenever its run does."""
 
-    Raises:
-        NotFoundError: no such project.
-        UsageError: more lines than one request may ask for.
-    """
-    if len(request.runs) * len(request.keys) > _MAX_LINES:
-        raise UsageError(
-            f"{len(request.runs)} runs with {len(request.keys)} keys are too many lines",
-            f"ask for at most {_MAX_LINES} at once",
+    pk: int
+    changed: int
+    key: str
+    question: tuple[Any, ...]
+
+
+class Lines:
+    """Answers about lines, of one server."""
+
+    def __init__(self, stores: Stores) -> None:
+        self._stores = stores
+        self._kept: OrderedDict[_Name, Series | None] = OrderedDict()
+        self._numbers = 0
+        self._lock = threading.Lock()
+
+    def lines(self, entity: str, project: str, request: LinesRequest) -> dict[str, Any]:
+        """``{lines: [...]}``: by run in the order asked, then by key; none where a run lacks one.
+
+        Raises:
+            NotFoundError: no such project.
+            UsageError: more lines than one request may ask for.
+        """
+        if len(request.runs) * len(request.keys) > _MAX_LINES:
+            raise UsageError(
+                f"{len(request.runs)} runs with {len(request.keys)} keys are too many lines",
+                f"ask for at most {_MAX_LINES} at once",
+            )
+        keys = list(dict.fromkeys(request.keys))
+        run_ids = list(dict.fromkeys(request.runs))
+        with self._stores.meta.read() as tx:
+            runs = reads.run_versions(tx, must_find_project(tx, entity, project), run_ids)
+            found = {run_id: self._known(run, keys, request) for run_id, run in runs.items()}
+            stale = [runs[run_id].pk for run_id in runs if len(found[run_id]) < len(keys)]
+            sources = sources_of(tx, stale, request.stream)
+        answers: list[dict[str, Any]] = []
+        for run_id in run_ids:
+            if run_id in runs:
+                run, known = runs[run_id], found[run_id]
+                missing = [key for key in keys if key not in known]
+                if missing:
+                    known |= self._read(run, sources[run.pk], missing, request)
+                drawn = ((key, known[key]) for key in keys)
+                answers.extend(_answer(run_id, key, one) for key, one in drawn if one)
+        return {"lines": answers}
+
+    def _known(
+        self, run: reads.RunVersion, keys: list[str], request: LinesRequest
+    ) -> dict[str, Series | None]:
+        found = {}
+        with self._lock:
+            for key in keys:
+                name = _name(run, key, request)
+                if name in self._kept:
+                    self._kept.move_to_end(name)
+                    found[key] = self._kept[name]
+        return found
+
+    def _read(
+        self,
+        run: reads.RunVersion,
+        sources: list[JournalSource],
+        keys: list[str],
+        request: LinesRequest,
+    ) -> dict[str, Series | None]:
+        system = request.stream == "system"
+        x_key = "_runtime" if system and request.x == "_step" else request.x
+        axis = Axis(_stored(x_key, system), request.least, request.greatest, run.started_at)
+        stored = [_stored(key, system) for key in keys]
+        columns = read_columns(
+            sources,
+            self._stores.blobs,
+            list(dict.fromkeys((*stored, *axis.needs))),
+            kind=request.stream,
+            span=axis.span,
+            latest=request.latest,
         )
-    run_ids = list(dict.fromkeys(request.runs))
-    with stores.meta.read() as tx:
-        pks = reads.run_pks(tx, must_find_project(tx, entity, project), run_ids)
-        sources = sources_of(tx, list(pks.values()), request.stream)
-        started = reads.started_at(tx, list(pks.values()))
-    answers: list[dict[str, Any]] = []
-    for run_id in run_ids:
-        if run_id in pks:
-            pk = pks[run_id]
-            found = _series_of(stores, sources[pk], started[pk], request)
-            answers.extend(_answer(run_id, one) for one in found)
-    return {"lines": answers}
+        made = series(columns, stored, axis, request.points, ordered=request.latest)
+        by_key = {one.key: one for one in made}
+        found = {key: by_key.get(name) for key, name in zip(keys, stored, strict=True)}
+        self._keep({_name(run, key, request): one for key, one in found.items()})
+        return found
+
+    def _keep(self, fresh: dict[_Name, Series | None]) -> None:
+        with self._lock:
+            for name, one in fresh.items():
+                if name not in self._kept:
+                    self._kept[name] = one
+                    self._numbers += _cost(one)
+            while self._numbers > _MAX_KEPT_NUMBERS:
+                self._numbers -= _cost(self._kept.popitem(last=False)[1])
 
 
-def _series_of(
-    stores: Stores, sources: list[JournalSource], started_at: float, request: LinesRequest
-) -> Iterator[Series]:
-    system = request.stream == "system"
-    x_key = "_runtime" if system and request.x == "_step" else request.x
-    axis = Axis(_stored(x_key, system), request.least, request.greatest, started_at)
-    keys = {_stored(key, system): key for key in request.keys}
-    columns = read_columns(
-        sources,
-        stores.blobs,
-        list(dict.fromkeys((*keys, *axis.needs))),
-        kind=request.stream,
-        span=axis.span,
-        latest=request.latest,
-    )
-    for one in series(columns, list(keys), axis, request.points, ordered=request.latest):
-        yield one._replace(key=keys[one.key])
+def _name(run: reads.RunVersion, key: str, request: LinesRequest) -> _Name:
+    span = (request.least, request.greatest)
+    question = (request.stream, request.x, request.points, request.latest, *span)
+    return _Name(run.pk, run.changed, key, question)
+
+
+def _cost(one: Series | None) -> int:
+    """About how much memory a kept line takes, in numbers of 8 bytes."""
+    if one is None:
+        return _LINE_OVERHEAD
+    line = one.line
+    return _LINE_OVERHEAD + 2 * len(line.x) + 2 * len(line.lo) + 16 * len(line.marks)
 
 
 def _stored(key: str, system: bool) -> str:
     return key.removeprefix(SYSTEM_PREFIX) if system else key
 
 
-def _answer(run_id: str, one: Series) -> dict[str, Any]:
+def _answer(run_id: str, key: str, one: Series) -> dict[str, Any]:
     line = one.line
     return {
         "run": run_id,
-        "key": one.key,
+        "key": key,
         "x": _numbers(line.x.tolist()),
         "y": line.y.tolist(),
         "lo": line.lo.tolist(),

@@ -14,8 +14,9 @@ from holdfast.records.values import loads
 from holdfast.server.blobstore import BlobStore
 from holdfast.server.metastore import MetaStore, reads
 from holdfast.server.query import files as stored
-from holdfast.server.query import lines, projects, rows
+from holdfast.server.query import projects, rows
 from holdfast.server.query.console import Console
+from holdfast.server.query.lines import Lines, LinesRequest
 from holdfast.server.query.runs import RunList, RunsRequest
 from holdfast.server.query.sources import Stores, must_find_run
 
@@ -39,6 +40,7 @@ class Queries:
     ) -> None:
         self._stores = Stores(store, blobs)
         self._runs = RunList(self._stores, clock)
+        self._lines = Lines(self._stores)
         self._console = Console(self._stores)
 
     def projects(self) -> dict[str, Any]:
@@ -61,9 +63,9 @@ class Queries:
         """One run whole, its journals too."""
         return {**self._runs.run(run), "journals": self._journals(run)}
 
-    def lines(self, entity: str, project: str, request: lines.LinesRequest) -> dict[str, Any]:
+    def lines(self, entity: str, project: str, request: LinesRequest) -> dict[str, Any]:
         """``{lines}``."""
-        return lines.lines(self._stores, entity, project, request)
+        return self._lines.lines(entity, project, request)
 
     def rows(self, run: RunPath, request: rows.RowsRequest) -> Iterator[list[dict[str, Any]]]:
         """Rows in batches, in strict JSON form."""

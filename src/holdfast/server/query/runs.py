@@ -1,8 +1,8 @@
 """Lists of runs: search, order, pages, and one run whole.
 
-Owns what a run's row says. The rows of a project are decoded once and kept until their run
-changes: configs and summaries are JSON, and ordering a thousand runs by one of their keys would
-otherwise read all of it for every page. Must not know HTTP or SQL.
+Owns what a run's row says. The rows of a project are kept until their run changes: configs and
+summaries are JSON, and ordering a thousand runs by one of their keys would otherwise read all of
+it for every page. Must not know HTTP or SQL.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from holdfast.errors import UsageError
@@ -58,21 +59,92 @@ class RunsRequest:
     columns: tuple[str, ...] = ()
 
 
-@dataclass
 class _Entry:
-    """A run, decoded. ``flat`` holds its config and summary by dotted key, NaN as it is."""
+    """A run of a list. What JSON holds is read when something asks for it, then kept."""
 
-    changed: int
-    exit_code: int | None
-    row: dict[str, Any]
-    config: dict[str, Any]
-    summary: dict[str, Any]
-    flat: dict[str, Any]
-    keys: dict[str, dict[str, str]]
-    text: str
-    writer: str = "unknown"
-    heard_at: float = 0.0
-    state: str = field(default="")
+    def __init__(self, row: reads.RunRow) -> None:
+        self.changed = row.changed
+        self.row: dict[str, Any] = {
+            "entity": row.entity,
+            "project": row.project,
+            "run_id": row.run_id,
+            "name": row.name,
+            "state": "",
+            "proof": row.proof,
+            "created_at": row.created_at,
+            "started_at": row.started_at,
+            "heard_at": row.heard_at,
+            "duration": row.duration,
+            "group": row.group,
+            "job_type": row.job_type,
+            "tags": loads(row.tags),
+            "notes": row.notes,
+            "rows": row.rows,
+            "last_step": row.last_step,
+        }
+        self._exit_code = row.exit_code
+        self._texts = {"config": row.config, "summary": row.summary}
+        self._keys = row.metric_keys
+
+    def tell_time(self, writer: str, heard_at: float, now: float) -> None:
+        """Say what depends on the clock."""
+        self.row["state"] = run_state(self._exit_code, writer, heard_at, now)
+        self.row["heard_at"] = heard_at
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """The config, NaN as it is, without wandb's own bookkeeping."""
+        return _without_wandb(self._texts["config"])
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        """The summary, NaN as it is."""
+        return _without_wandb(self._texts["summary"])
+
+    @cached_property
+    def flat(self) -> dict[str, dict[str, Any]]:
+        """Config and summary by dotted key."""
+        return {"config": flatten(self.config), "summary": flatten(self.summary)}
+
+    @cached_property
+    def strict(self) -> dict[str, Any]:
+        """Config and summary, nested, as an answer has them."""
+        return {"config": to_strict(self.config), "summary": to_strict(self.summary)}
+
+    @cached_property
+    def kinds(self) -> dict[str, dict[str, str]]:
+        """The kind of each metric, system metrics with the prefix that users see."""
+        kinds = loads(self._keys)
+        system = {
+            key if key.startswith("_") else f"{SYSTEM_PREFIX}{key}": kind
+            for key, kind in kinds["system"].items()
+        }
+        return {"history": kinds["history"], "system": system}
+
+    @cached_property
+    def text(self) -> str:
+        """What a search looks through."""
+        row = self.row
+        names = [row["name"], row["run_id"], *row["tags"], row["notes"]]
+        config = json.dumps(self.config, ensure_ascii=False)
+        words = [*names, row["group"], row["job_type"], config]
+        return "\n".join(words).lower()
+
+    def value(self, column: str) -> Any:
+        """The value of a column; None when the run has none."""
+        if column in _PLAIN_COLUMNS:
+            return self.row[column]
+        side, _, key = column.partition(".")
+        whole = self.config if side == "config" else self.summary
+        if key in whole and not isinstance(whole[key], dict):
+            return whole[key]
+        return self.flat[side].get(key)
+
+
+def _without_wandb(text: str) -> dict[str, Any]:
+    values: dict[str, Any] = loads(text)
+    values.pop("_wandb", None)
+    return values
 
 
 class RunList:
@@ -87,6 +159,7 @@ class RunList:
         self._stores = stores
         self._clock = clock
         self._kept: OrderedDict[int, _Entry] = OrderedDict()
+        self._keys: dict[tuple[str, str], tuple[tuple[int, int], dict[str, list[str]]]] = {}
         self._lock = threading.Lock()
 
     def page(self, entity: str, project: str, request: RunsRequest) -> dict[str, Any]:
@@ -115,29 +188,25 @@ class RunList:
         """The union of the keys over a project's runs; ``metrics`` and ``system`` by name."""
         with self._stores.meta.read() as tx:
             entries = self._entries(tx, must_find_project(tx, entity, project))
-        found: dict[str, dict[str, None]] = {
-            name: {} for name in ("metrics", "system", "config", "summary")
-        }
-        for entry in entries.values():
-            found["metrics"].update(dict.fromkeys(_drawable(entry.keys["history"])))
-            found["system"].update(dict.fromkeys(_drawable(entry.keys["system"])))
-            for column in entry.flat:
-                side, _, key = column.partition(".")
-                found[side][key] = None
-        return {name: sorted(keys) for name, keys in found.items()}
+        signature = (len(entries), max((entry.changed for entry in entries.values()), default=0))
+        kept, keys = self._keys.get((entity, project), (None, {}))
+        if kept != signature:
+            keys = _union(entries.values())
+            self._keys[entity, project] = signature, keys
+        return keys
 
     def run(self, run: RunPath) -> dict[str, Any]:
         """All that is known of one run, its journals excepted; NotFoundError when there is none."""
         with self._stores.meta.read() as tx:
             pk = must_find_run(tx, run)
             row = reads.run_rows(tx, [pk])[0]
-        entry = _decode(row)
-        self._tell_time(entry, row.writer, row.heard_at)
+        entry = _Entry(row)
+        entry.tell_time(row.writer, row.heard_at, self._clock())
         return {
             **_row(entry, ("*",)),
             "metadata": to_strict(loads(row.metadata)),
             "defined_metrics": to_strict(loads(row.defined_metrics)),
-            "metrics": entry.keys,
+            "metrics": entry.kinds,
             "exit_code": row.exit_code,
             "ended_at": row.ended_at,
         }
@@ -147,16 +216,17 @@ class RunList:
         heads = reads.run_heads(tx, project)
         with self._lock:
             stale = [head.pk for head in heads if not self._is_kept(head)]
-        fresh = {row.pk: _decode(row) for row in reads.run_rows(tx, stale)}
+        fresh = {row.pk: _Entry(row) for row in reads.run_rows(tx, stale)}
         entries = {}
+        now = self._clock()
         with self._lock:
             for head in heads:
                 entry = fresh.get(head.pk) or self._kept.get(head.pk)
                 if entry is None:  # another thread pushed it out since
-                    entry = _decode(reads.run_rows(tx, [head.pk])[0])
+                    entry = _Entry(reads.run_rows(tx, [head.pk])[0])
                 self._kept[head.pk] = entry
                 self._kept.move_to_end(head.pk)
-                self._tell_time(entry, head.writer, head.heard_at)
+                entry.tell_time(head.writer, head.heard_at, now)
                 entries[head.pk] = entry
             while len(self._kept) > _MAX_KEPT:
                 self._kept.popitem(last=False)
@@ -165,55 +235,6 @@ class RunList:
     def _is_kept(self, head: reads.RunHead) -> bool:
         entry = self._kept.get(head.pk)
         return entry is not None and entry.changed == head.changed
-
-    def _tell_time(self, entry: _Entry, writer: str, heard_at: float) -> None:
-        entry.state = run_state(entry.exit_code, writer, heard_at, self._clock())
-        entry.row["state"] = entry.state
-        entry.row["heard_at"] = heard_at
-
-
-def _decode(row: reads.RunRow) -> _Entry:
-    config, summary, tags = loads(row.config), loads(row.summary), loads(row.tags)
-    config.pop("_wandb", None)  # wandb's own bookkeeping, no part of what the user configured
-    summary.pop("_wandb", None)
-    flat = {f"config.{key}": value for key, value in flatten(config).items()}
-    flat.update((f"summary.{key}", value) for key, value in flatten(summary).items())
-    words = [row.name, row.run_id, *tags, row.notes, row.group, row.job_type, dumps(config)]
-    return _Entry(
-        changed=row.changed,
-        exit_code=row.exit_code,
-        row={
-            "entity": row.entity,
-            "project": row.project,
-            "run_id": row.run_id,
-            "name": row.name,
-            "state": "",
-            "proof": row.proof,
-            "created_at": row.created_at,
-            "started_at": row.started_at,
-            "heard_at": row.heard_at,
-            "duration": row.duration,
-            "group": row.group,
-            "job_type": row.job_type,
-            "tags": tags,
-            "notes": row.notes,
-            "rows": row.rows,
-            "last_step": row.last_step,
-        },
-        config=to_strict(config),
-        summary=to_strict(summary),
-        flat=flat,
-        keys=_shown_keys(loads(row.metric_keys)),
-        text="\n".join(words).lower(),
-    )
-
-
-def _shown_keys(kinds: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
-    system = {
-        key if key.startswith("_") else f"{SYSTEM_PREFIX}{key}": kind
-        for key, kind in kinds["system"].items()
-    }
-    return {"history": kinds["history"], "system": system}
 
 
 def _check(request: RunsRequest) -> None:
@@ -236,7 +257,7 @@ def _matching(entries: dict[int, _Entry], request: RunsRequest) -> list[tuple[in
     return [
         (pk, entry)
         for pk, entry in entries.items()
-        if (not request.states or entry.state in request.states)
+        if (not request.states or entry.row["state"] in request.states)
         and all(word in entry.text for word in words)
     ]
 
@@ -245,10 +266,9 @@ def _ordered(chosen: list[tuple[int, _Entry]], order: str) -> list[tuple[int, _E
     """By a column; runs that lack it stand last in both directions."""
     column = order.removeprefix("-")
     descending = order.startswith("-")
-    plain = column in _PLAIN_COLUMNS
     keyed, without = [], []
     for pk, entry in chosen:
-        key = _sort_key(entry.row.get(column) if plain else entry.flat.get(column))
+        key = _sort_key(entry.value(column))
         if key is None:
             without.append((pk, entry))
         else:
@@ -272,13 +292,25 @@ def _sort_key(value: Any) -> tuple[int, Any] | None:
 def _row(entry: _Entry, columns: Iterable[str]) -> dict[str, Any]:
     wanted = tuple(columns)
     if "*" in wanted:
-        return {**entry.row, "config": entry.config, "summary": entry.summary}
+        return {**entry.row, **entry.strict}
     sides: dict[str, dict[str, Any]] = {"config": {}, "summary": {}}
     for column in wanted:
         side, _, key = column.partition(".")
-        if column in entry.flat:
-            sides[side][key] = to_strict(entry.flat[column])
+        if key in entry.flat[side]:
+            sides[side][key] = to_strict(entry.flat[side][key])
     return {**entry.row, **sides}
+
+
+def _union(entries: Iterable[_Entry]) -> dict[str, list[str]]:
+    found: dict[str, set[str]] = {
+        name: set() for name in ("metrics", "system", "config", "summary")
+    }
+    for entry in entries:
+        found["metrics"].update(_drawable(entry.kinds["history"]))
+        found["system"].update(_drawable(entry.kinds["system"]))
+        for side in ("config", "summary"):
+            found[side].update(entry.flat[side])
+    return {name: sorted(keys) for name, keys in found.items()}
 
 
 def _drawable(kinds: dict[str, str]) -> Iterable[str]:
