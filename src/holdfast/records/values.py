@@ -65,10 +65,13 @@ def read_value(text: str) -> Any:
     """
     try:
         value, end = _SCAN(text, 0)
-        if end != len(text):  # spaces around it, or no JSON
-            value = loads(text)
     except (StopIteration, ValueError, RecursionError):
-        return text
+        end = -1
+    if end != len(text):  # spaces around it, or no JSON
+        try:
+            value = loads(text)
+        except ValueError:
+            return text
     return text if type(value) in (list, dict) and _is_deep(value, text) else value
 
 
