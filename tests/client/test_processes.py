@@ -265,3 +265,27 @@ def test_online_goes_on_offline_when_nothing_can_follow(tmp_path: Path) -> None:
     assert done.stdout == "True\n"
     assert done.stderr.count("the sync process could not be started") == 1
     assert read(tmp_path).values("a") == [1]
+
+
+@posix
+def test_a_folder_that_is_gone_at_the_start(tmp_path: Path) -> None:
+    text = (
+        "import os, tempfile, holdfast\ngone = tempfile.mkdtemp()\nos.chdir(gone)\nos.rmdir(gone)\n"
+        "try: holdfast.init()\nexcept holdfast.UsageError as error: print(error)\n"
+        f"run = holdfast.init(dir={str(tmp_path)!r})\nrun.log({{'a': 1}})\n"
+    )
+    done = script(tmp_path, text)
+    assert "the current folder does not exist any more; give dir=" in done.stdout
+    assert read(tmp_path).values("a") == [1], done.stderr
+
+
+@posix
+def test_a_folder_that_is_gone_at_the_end(tmp_path: Path) -> None:
+    text = BEGIN + (
+        "import os, tempfile\ngone = tempfile.mkdtemp()\nos.chdir(gone)\nos.rmdir(gone)\n"
+        "run.log({'a': 2})\nrun.finish()\nprint('done')\n"
+    )
+    done = script(tmp_path, text)
+    assert done.stdout == "done\n", done.stderr
+    assert read(tmp_path).values("a") == [1, 2]
+    assert str(tmp_path) in done.stderr.splitlines()[-1]

@@ -17,12 +17,12 @@ from typing import Any, Protocol
 from holdfast.client.console import Capture, Lines
 from holdfast.client.environment import origin_of
 from holdfast.client.files import config_yaml, replace_file, summary_json
-from holdfast.client.notice import Notices
+from holdfast.client.notice import Notices, near
 from holdfast.records import encode
 from holdfast.rundir import RunDir
 from holdfast.settings import Settings
 
-__all__ = ["Beside", "DebugLog"]
+__all__ = ["Beside", "DebugLog", "DiskTrouble"]
 
 _TICK = 0.25
 #: seconds that the end of a run waits for what is found out beside it
@@ -69,6 +69,32 @@ class DebugLog:
         self.note(f"{what} failed\n{''.join(lines)}")
 
 
+class DiskTrouble:
+    """What the disk said no to, until somebody can be told.
+
+    The journal's writer tells of it amid a write, with its lock held: no place to print.
+    """
+
+    def __init__(self, path: os.PathLike[str], notices: Notices) -> None:
+        self.notices = notices
+        self._path = path
+        self._error: OSError | None = None
+
+    def note(self, error: OSError) -> None:
+        """Remember it."""
+        self._error = error
+
+    def tell(self) -> None:
+        """Say it, once a run."""
+        if self._error is not None:
+            reason = self._error.strerror or str(self._error)
+            self.notices.warn_once(
+                "disk",
+                f"the disk does not take the journal in {near(self._path)} ({reason}): training "
+                "goes on, records wait in memory and are written when it does; free some space",
+            )
+
+
 class Beside:
     """The threads and files of one run.
 
@@ -77,7 +103,7 @@ class Beside:
         settings: what the run was told.
         records: the run's recorder.
         config: gives the config as it stands.
-        notices: says what a person should know.
+        trouble: what the disk said no to.
     """
 
     def __init__(
@@ -86,7 +112,7 @@ class Beside:
         settings: Settings,
         records: _Records,
         config: Callable[[], dict[str, Any]],
-        notices: Notices,
+        trouble: DiskTrouble,
     ) -> None:
         self.log = DebugLog(run_dir.logs / "debug.log")
         self.config_changed = True
@@ -94,7 +120,7 @@ class Beside:
         self._settings = settings
         self._records = records
         self._config = config
-        self._notices = notices
+        self._trouble = trouble
         self._capture = Capture(self._take_text) if settings.console == "wrap" else None
         self._lines = Lines()
         self._origin = origin_of(settings)
@@ -120,6 +146,7 @@ class Beside:
                 thread.join(max(0.0, end - monotonic()))
                 if thread.is_alive():
                     self.log.note(f"{thread.name} did not end within {_LAST_WAIT:.0f} s")
+        self._trouble.tell()
         if self._capture is not None:
             self._attempt("the last console text", self._capture.stop)
             self._attempt("output.log", lambda: self._append_output(self._lines.rest()))
@@ -154,6 +181,7 @@ class Beside:
     def _beat(self) -> None:
         due = monotonic()  # a first summary soon, for runs that are watched
         while not self._stop.wait(_TICK):
+            self._trouble.tell()
             if self._capture is not None:
                 self._attempt("console text", self._capture.flush)
             if self.config_changed:
@@ -208,6 +236,6 @@ class Beside:
         except Exception as error:  # noqa: BLE001  whatever it is, it must not end the thread
             self.log.failed(what, error)
             reason = " ".join(str(error).split()) or type(error).__name__
-            self._notices.warn_once(
+            self._trouble.notices.warn_once(
                 what, f"{what} could not be written ({reason}); training and its metrics go on"
             )

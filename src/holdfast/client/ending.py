@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any
 
 from holdfast.client import current
-from holdfast.client.notice import sparkline
+from holdfast.client.notice import near, sparkline
 from holdfast.client.run import Held, Run
 from holdfast.errors import StorageError
 from holdfast.records import encode
@@ -105,10 +105,10 @@ def _say_end(run: Run, held: Held, code: int) -> None:
     lines = [f"run {run.name} {how}: {recorder.rows:,} rows in {recorder.runtime:.1f} s"]
     lines += _curves(run)
     if run.offline:
-        lines.append(f"sync it with: holdfast sync {os.path.relpath(held.run_dir.path)}")
+        lines.append(f"sync it with: holdfast sync {near(held.run_dir.path)}")
     elif complaint := held.follower.complaint():
         lines.append(complaint)
-        lines.append(f"sync it with: holdfast sync {os.path.relpath(held.run_dir.path)}")
+        lines.append(f"sync it with: holdfast sync {near(held.run_dir.path)}")
     else:
         lines.append(f"its sync goes on in the background, see {held.run_dir.logs / 'sync.log'}")
     run._notices.say(*lines)

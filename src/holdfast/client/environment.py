@@ -43,10 +43,14 @@ class Origin(NamedTuple):
 def origin_of(settings: Settings) -> Origin:
     """Look at the script that calls."""
     program = settings.program or getattr(sys.modules.get("__main__"), "__file__", None)
+    try:
+        folder = os.getcwd()
+    except OSError:  # it was removed since the script started
+        folder = ""
     return Origin(
-        program=os.path.abspath(program) if program else "<python with no main file>",
+        program=os.path.join(folder, program) if program else "<python with no main file>",
         arguments=tuple(sys.argv[1:]),
-        folder=os.getcwd(),
+        folder=folder,
         started_at=time(),
     )
 
@@ -70,7 +74,7 @@ def process(settings: Settings, origin: Origin) -> dict[str, Any]:
         "docker": os.environ.get("WANDB_DOCKER", ""),
         "slurm": _slurm(),
     }
-    if os.path.isabs(program):
+    if os.path.isabs(program) and origin.folder:
         same_drive = os.path.splitdrive(program)[0] == os.path.splitdrive(origin.folder)[0]
         local = os.path.relpath(program, origin.folder) if same_drive else program
         found["code_path_local"] = local

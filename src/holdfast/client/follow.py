@@ -34,7 +34,7 @@ class Follower:
         return f"the sync process ended with exit code {code}, see {self._log}" if code else ""
 
 
-def start(run_dir: RunDir) -> Follower:
+def start(run_dir: RunDir, base_url: str) -> Follower:
     """Start ``holdfast sync --follow`` on a run folder, detached from this process.
 
     Raises:
@@ -49,7 +49,14 @@ def start(run_dir: RunDir) -> Follower:
         detached = {"creationflags": flags}
     with open(log, "ab") as out:
         process = subprocess.Popen(
-            [*_command(), "sync", "--follow", os.path.abspath(run_dir.path)],
+            [
+                *_command(),
+                "sync",
+                "--follow",
+                "--base-url",
+                base_url,
+                os.path.abspath(run_dir.path),
+            ],
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,

@@ -7,10 +7,11 @@ that is gone, or a stream that refuses, never breaks training.
 from __future__ import annotations
 
 import math
+import os
 import sys
 from collections.abc import Iterable
 
-__all__ = ["Notices", "sparkline"]
+__all__ = ["Notices", "near", "sparkline"]
 
 _BARS = "▁▂▃▄▅▆▇█"
 _WIDTH = 40
@@ -44,6 +45,14 @@ class Notices:
         if kind not in self._said:
             self._said.add(kind)
             self.warn(line)
+
+
+def near(path: str | os.PathLike[str]) -> str:
+    """A path as seen from the current folder, where there is one on the same drive."""
+    try:
+        return os.path.relpath(path)
+    except (ValueError, OSError):
+        return os.fspath(path)
 
 
 def sparkline(numbers: Iterable[float]) -> str:

@@ -17,12 +17,12 @@ from time import time
 from typing import Any
 
 from holdfast.client import current, earlier
-from holdfast.client.beside import Beside
+from holdfast.client.beside import Beside, DiskTrouble
 from holdfast.client.config import read_config
 from holdfast.client.ending import spec_of, watch_process
 from holdfast.client.metrics import Definitions
 from holdfast.client.names import new_name
-from holdfast.client.notice import Notices
+from holdfast.client.notice import Notices, near
 from holdfast.client.recorder import Beginning, Recorder
 from holdfast.client.run import Held, Run
 from holdfast.client.silence import SilentRecorder
@@ -182,12 +182,12 @@ def _open(
     root = Path(settings.wandb_dir)
     now = datetime.fromtimestamp(info.start_time)  # noqa: DTZ006  W&B names folders in local time
     run_dir = create(root, info.run_id, online=settings.mode == "online", now=now)
-    trouble = _Trouble(notices, run_dir.path)
+    trouble = DiskTrouble(run_dir.path, notices)
     writer = Writer(
         run_dir.journal,
         fsync=settings.fsync,
         interval=settings.fsync_interval,
-        on_error=trouble.say,
+        on_error=trouble.note,
     )
     hold(writer.fileno())
     version = _version()
@@ -198,7 +198,7 @@ def _open(
     writer.append(encode.telemetry(platform.python_version(), version))
     recorder = Recorder(writer, beginning, notices.warn_once)
     run = Run(info, settings, recorder, config, free_config=current.ipython() is not None)
-    beside = Beside(run_dir, settings, recorder, run.config.as_dict, notices)
+    beside = Beside(run_dir, settings, recorder, run.config.as_dict, trouble)
     beside.log.note(f"holdfast {version}, pid {os.getpid()}, {settings!r}")
     follower = _follow(settings, run_dir, notices)
     held = Held(run_dir, writer, beside, follower)
@@ -208,22 +208,6 @@ def _open(
     except StorageError as error:
         beside.log.failed("latest.spec", error)
     return run
-
-
-class _Trouble:
-    """Says once that the disk says no."""
-
-    def __init__(self, notices: Notices, path: Path) -> None:
-        self._notices = notices
-        self._path = path
-
-    def say(self, error: OSError) -> None:
-        reason = error.strerror or str(error)
-        self._notices.warn_once(
-            "disk",
-            f"the disk does not take the journal in {self._path} ({reason}): training goes on, "
-            "records wait in memory and are written when it does; free some space",
-        )
 
 
 def _writes_nothing(settings: Settings, notices: Notices) -> bool:
@@ -297,11 +281,11 @@ def _follow(settings: Settings, run_dir: Any, notices: Notices) -> Any:
     from holdfast.client import follow
 
     try:
-        return follow.start(run_dir)
+        return follow.start(run_dir, settings.base_url)
     except OSError as error:
         notices.warn(
             f"the sync process could not be started ({error}): the run goes on offline, sync it "
-            f"later with: holdfast sync {os.path.relpath(run_dir.path)}"
+            f"later with: holdfast sync {near(run_dir.path)}"
         )
         return None
 
@@ -310,7 +294,7 @@ def _say_start(run: Run, held: Held) -> None:
     resumed = f", resumed at step {run.step}" if run.resumed else ""
     run._notices.say(
         f"run {run.name} ({run.id}) in project {run.project}{resumed}",
-        f"its journal lies in {os.path.relpath(held.run_dir.path)}",
+        f"its journal lies in {near(held.run_dir.path)}",
     )
 
 

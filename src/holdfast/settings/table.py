@@ -281,8 +281,17 @@ class Settings:
 
     @property
     def wandb_dir(self) -> str:
-        """The folder that holds the run folders (absolute)."""
-        return os.path.join(os.path.abspath(self.dir or os.getcwd()), "wandb")
+        """The folder that holds the run folders (absolute).
+
+        Raises:
+            UsageError: `dir` is relative, or not given, and the current folder is gone.
+        """
+        try:
+            return os.path.join(os.path.abspath(self.dir), "wandb")
+        except OSError:
+            raise UsageError(
+                "the current folder does not exist any more", "give dir= or WANDB_DIR"
+            ) from None
 
     def __iter__(self) -> Iterator[tuple[str, Any]]:
         """Names and values of all settings but the key, which nobody should print."""
