@@ -8,7 +8,7 @@ Must not know what a frame means.
 from __future__ import annotations
 
 from holdfast.journal.framing import HEADER
-from holdfast.journal.reader import Frame, Gap, Reader, scan
+from holdfast.journal.reader import Frame, Gap, Reader, Scanned, scan, scan_payloads
 from holdfast.journal.writer import Writer
 
-__all__ = ["HEADER", "Frame", "Gap", "Reader", "Writer", "scan"]
+__all__ = ["HEADER", "Frame", "Gap", "Reader", "Scanned", "Writer", "scan", "scan_payloads"]

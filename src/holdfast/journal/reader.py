@@ -15,7 +15,7 @@ from typing import BinaryIO, NamedTuple
 
 from holdfast.journal.framing import BLOCK, CHUNK_HEADER, FIRST, FULL, HEADER, LAST
 
-__all__ = ["Frame", "Gap", "Reader", "scan"]
+__all__ = ["Frame", "Gap", "Reader", "Scanned", "scan", "scan_payloads"]
 
 _OVERHEAD = CHUNK_HEADER.size
 _SLAB = 32 * BLOCK
@@ -39,6 +39,14 @@ class Gap(NamedTuple):
     start: int
     end: int
     reason: str
+
+
+class Scanned(NamedTuple):
+    """What some bytes of a journal hold, and the end of the last whole frame among them."""
+
+    payloads: list[bytes]
+    gaps: list[Gap]
+    end: int
 
 
 class _IncompleteError(Exception):
@@ -96,6 +104,20 @@ def scan(data: bytes, start: int = 0) -> list[Frame | Gap]:
     return list(_Slab(data, start, final=True))
 
 
+def scan_payloads(data: bytes, start: int = 0) -> Scanned:
+    """The same without the place of each frame, for those who only want what is in them."""
+    return _Slab(data, start, final=True).scanned()
+
+
+class _Run(NamedTuple):
+    """Frames that stand one behind the other, the first at ``start``; a gap may stand before it."""
+
+    start: int
+    payloads: list[bytes]
+    ends: list[int]
+    gap: Gap | None
+
+
 class _Slab:
     """Some bytes of a journal, and how far they have been taken apart.
 
@@ -120,32 +142,65 @@ class _Slab:
     def __iter__(self) -> Iterator[Frame | Gap]:
         if not self._take_header():
             return
-        data, base, offset, searching = self.data, self.base, self.done, self.gap is not None
-        unpack, crc32, size = CHUNK_HEADER.unpack_from, zlib.crc32, len(data)
+        for run in self._runs():
+            if run.gap is not None:
+                yield run.gap
+            start = run.start
+            for payload, end in zip(run.payloads, run.ends, strict=True):
+                yield Frame(payload, start, end)
+                start = end
+
+    def scanned(self) -> Scanned:
+        """All of it at once."""
+        payloads: list[bytes] = []
+        gaps: list[Gap] = []
+        end = self.base
+        if self._take_header():
+            for run in self._runs():
+                payloads += run.payloads
+                if run.gap is not None:
+                    gaps.append(run.gap)
+                end = run.ends[-1]
+        return Scanned(payloads, gaps, end)
+
+    def _runs(self) -> Iterator[_Run]:
+        base, offset = self.base, self.done
+        if self.gap is None:
+            run = self._plain(_Run(base + offset, [], [], None))
+            offset = run.ends[-1] - base if run.ends else offset
+            if run.ends:
+                yield run
         while True:
-            # The nearly only case first, without a call: a whole frame in one chunk that checks.
-            left = BLOCK - (base + offset) % BLOCK
-            if left >= _OVERHEAD and offset + _OVERHEAD <= size and not searching:
-                checksum, length, kind = unpack(data, offset)
-                end = offset + _OVERHEAD + length
-                if (
-                    kind == FULL
-                    and _OVERHEAD + length <= left
-                    and end <= size
-                    and crc32(data[offset + 6 : end]) == checksum
-                ):
-                    yield Frame(data[offset + _OVERHEAD : end], base + offset, base + end)
-                    offset = end
-                    continue
             self.done = offset
             frame = self._next(offset)
             if frame is None:
                 return
-            if self.gap is not None:
-                yield Gap(self.gap[0], frame.start, self.gap[1])
-                self.gap = None
-            yield frame
-            offset, searching = frame.end - base, False
+            gap = None if self.gap is None else Gap(self.gap[0], frame.start, self.gap[1])
+            self.gap = None
+            run = self._plain(_Run(frame.start, [frame.payload], [frame.end], gap))
+            offset = run.ends[-1] - base
+            yield run
+
+    def _plain(self, run: _Run) -> _Run:
+        """Go on with whole frames of one chunk that checks: nearly all frames, without a call."""
+        data, base, size = self.data, self.base, len(self.data)
+        unpack, crc32 = CHUNK_HEADER.unpack_from, zlib.crc32
+        add_payload, add_end = run.payloads.append, run.ends.append
+        offset = (run.ends[-1] if run.ends else run.start) - base
+        while offset + _OVERHEAD <= size:
+            left = BLOCK - (base + offset) % BLOCK
+            if left < _OVERHEAD:
+                break
+            checksum, length, kind = unpack(data, offset)
+            end = offset + _OVERHEAD + length
+            if kind != FULL or _OVERHEAD + length > left or end > size:
+                break
+            if crc32(data[offset + 6 : end]) != checksum:
+                break
+            add_payload(data[offset + _OVERHEAD : end])
+            add_end(base + end)
+            offset = end
+        return run
 
     def _take_header(self) -> bool:
         """Pass the header of the file; False when there is not so much as that."""

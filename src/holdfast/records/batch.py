@@ -135,7 +135,7 @@ class _Shape:
         if self.step_item >= 0:
             steps = [int(token) for token in columns.pop(self.step_item)]
         else:
-            steps = [0 if number is None else _varint(number) for number in numbers]
+            steps = _steps(numbers)
         return Batch(self.keys, tuple(columns), steps, True)
 
 
@@ -175,6 +175,24 @@ def _item_pattern(name: str) -> bytes:
     item = rb"\n(?:[\x00-\x7f]|[\x80-\xff][\x01-\x7f])"
     value = _WHOLE if name == "_step" else _NUMBER
     return item + rb"[\x0a\x12]" + re.escape(length + key) + rb"\x82\x01." + value
+
+
+def _steps(numbers: Sequence[bytes | None]) -> list[int | None]:
+    """Varints to steps; the short ones here, where a call a row would cost as much as the rest."""
+    steps: list[int | None] = []
+    add = steps.append
+    for number in numbers:
+        if number is None:
+            add(0)
+        elif len(number) == 1:
+            add(number[0])
+        elif len(number) == 2:
+            add(number[0] & 127 | number[1] << 7)
+        elif len(number) == 3:
+            add(number[0] & 127 | (number[1] & 127) << 7 | number[2] << 14)
+        else:
+            add(_varint(number))
+    return steps
 
 
 def _varint(data: bytes) -> int:

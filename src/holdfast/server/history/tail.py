@@ -35,10 +35,7 @@ def read_tail(data: bytes, start: int, first_row: int | None = None) -> Tail:
     ``first_row``, its number in the journal (for a journal without steps that is the rule from
     its beginning). None: no such row is expected to come first.
     """
-    items = journal.scan(data, start)
-    return read_payloads(
-        (item.payload for item in items if isinstance(item, journal.Frame)), first_row
-    )
+    return read_payloads(journal.scan_payloads(data, start).payloads, first_row)
 
 
 def read_payloads(payloads: Iterable[bytes], first_row: int | None = None) -> Tail:

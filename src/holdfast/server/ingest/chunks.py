@@ -106,18 +106,16 @@ class _Arrived:
 
 
 def _read(held: HeldJournal | None, data: bytes, start: int) -> _Arrived:
-    items = framing.scan(data, start)
-    payloads = [item.payload for item in items if isinstance(item, framing.Frame)]
-    if not payloads:
+    found = framing.scan_payloads(data, start)
+    if not found.payloads:
         raise invalid(
             f"the {len(data)} bytes from {start} on hold no whole frame", "send whole frames"
         )
-    end = items[-1].end
     gaps: list[list[int]] = [] if held is None else loads(held.gaps)
-    gaps += [[item.start, item.end] for item in items if isinstance(item, framing.Gap)]
+    gaps += [[gap.start, gap.end] for gap in found.gaps]
     replay = Replay() if held is None else Replay.from_json(held.replay)
-    applied = replay.apply(payloads)
-    return _Arrived(start, end, data[: end - start], gaps, replay, applied)
+    applied = replay.apply(found.payloads)
+    return _Arrived(start, found.end, data[: found.end - start], gaps, replay, applied)
 
 
 def _is_long(held: HeldJournal | None, arrived: _Arrived) -> bool:
