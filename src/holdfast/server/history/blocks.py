@@ -44,6 +44,7 @@ Numbers = dict[str, tuple[NDArray[np.float64], NDArray[np.bool_]]]
 """{key: (numbers, where there is one)}."""
 
 _OURS = frozenset({STEP, ROW, STRETCH})
+_DECODED_ROWS = 4096
 
 
 class Block(Protocol):
@@ -83,18 +84,21 @@ class TableBlock:
     ) -> Iterator[tuple[int, dict[str, Any]]]:
         """See `Block.rows`."""
         fields = self._fields(keys)
-        columns = [
-            decode_values(array, field, self.group_start)
-            for field, array in zip(fields, self._read(fields), strict=True)
-        ]
+        arrays = self._read(fields)
         paths = [column_path(field) for field in fields]
-        for index in np.flatnonzero(keep).tolist():
-            row: dict[str, Any] = {}
-            for path, column in zip(paths, columns, strict=True):
-                if (value := column[index]) is not ABSENT:
-                    nest(row, path, value)
-            if row or keys is None:
-                yield index, row
+        # A slice at a time: as Python objects, a row group takes many times its memory.
+        for start in range(0, len(self.steps), _DECODED_ROWS):
+            columns = [
+                decode_values(array.slice(start, _DECODED_ROWS), field, self.group_start + start)
+                for field, array in zip(fields, arrays, strict=True)
+            ]
+            for index in np.flatnonzero(keep[start : start + _DECODED_ROWS]).tolist():
+                row: dict[str, Any] = {}
+                for path, column in zip(paths, columns, strict=True):
+                    if (value := column[index]) is not ABSENT:
+                        nest(row, path, value)
+                if row or keys is None:
+                    yield start + index, row
 
     def numbers(self, keys: frozenset[str]) -> Numbers:
         """See `Block.numbers`."""
