@@ -46,6 +46,7 @@ LOGGED: list[dict[str, Any]] = [
     {"a": math.inf, "b": True},
     {"a": "text", "big": 2**70},
     {"b": None, "deep": {"er": 2}},
+    {"c": "NaN", "half": "\ud83d", "list": [math.nan, {"a": -math.inf}]},
 ]
 
 
@@ -67,7 +68,7 @@ def test_keys_want_rows_that_have_all_of_them(site: Site, settle: Any) -> None:
         {"_step": 0, "a": 1, "deep": {"er": [1, {"b": None}]}},
     ]
     assert rows(site, keys="none") == []
-    assert rows(site, keys="_step") == [{"_step": step} for step in range(5)]
+    assert rows(site, keys="_step") == [{"_step": step} for step in range(6)]
 
 
 def test_a_span_of_steps(site: Site, settle: Any) -> None:

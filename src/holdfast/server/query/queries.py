@@ -68,7 +68,7 @@ class Queries:
         return self._lines.lines(entity, project, request)
 
     def rows(self, run: RunPath, request: rows.RowsRequest) -> Iterator[list[dict[str, Any]]]:
-        """Rows in batches, in strict JSON form."""
+        """Rows in batches, exactly as logged: NaN may be in them."""
         return rows.all_rows(self._stores, run, request)
 
     def sampled(self, run: RunPath, keys: tuple[str, ...], samples: int) -> dict[str, Any]:

@@ -42,8 +42,8 @@ class RowsRequest:
 
 
 def all_rows(stores: Stores, run: RunPath, request: RowsRequest) -> Iterator[list[_Row]]:
-    """Every row in order, nested as logged, in batches; NotFoundError at once for no such run."""
-    return _strict_batches(_read(stores, run, request))
+    """Every row in order, exactly as logged, in batches; NotFoundError at once for no such run."""
+    return _batches(_read(stores, run, request))
 
 
 def sampled_rows(
@@ -75,8 +75,8 @@ def _read(stores: Stores, run: RunPath, request: RowsRequest) -> Iterator[_Row]:
     return values
 
 
-def _strict_batches(rows: Iterator[_Row]) -> Iterator[list[_Row]]:
-    while batch := [to_strict(row) for row in islice(rows, _BATCH)]:
+def _batches(rows: Iterator[_Row]) -> Iterator[list[_Row]]:
+    while batch := list(islice(rows, _BATCH)):
         yield batch
 
 
