@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 from client.reading import environment, read, script
 
-from holdfast.client import nvidia
 from holdfast.client.environment import git_of, packages
 from holdfast.client.sampler import Sampler
 
@@ -141,15 +140,6 @@ def test_system_metrics(tmp_path: Path) -> None:
 def test_a_reading_is_all_numbers() -> None:
     values = Sampler().read()
     assert all(type(value) is float for value in values.values())
-
-
-def test_machines_without_gpus_say_nothing() -> None:
-    if nvidia.describe():
-        assert all(gpu["name"] and gpu["memory_total"] > 0 for gpu in nvidia.describe())
-        assert "gpu.0.gpu" in nvidia.read(os.getpid())
-    else:
-        assert nvidia.read(os.getpid()) == {}
-        assert nvidia.cuda_version() == ""
 
 
 def test_files_are_there_while_the_script_runs(tmp_path: Path) -> None:

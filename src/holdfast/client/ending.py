@@ -19,6 +19,7 @@ from holdfast.client.notice import near, sparkline
 from holdfast.client.run import Held, Run
 from holdfast.errors import StorageError
 from holdfast.records import encode
+from holdfast.records.values import flatten
 from holdfast.rundir import write_spec
 
 __all__ = ["code_of", "end", "spec_of", "watch_process"]
@@ -116,8 +117,8 @@ def _say_end(run: Run, held: Held, code: int) -> None:
 
 def _curves(run: Run) -> list[str]:
     """A line for each of the first few metrics: name, curve, last value."""
-    rows = run._recorder.samples.rows
-    last = run._recorder.summary_values()
+    rows = [flatten(row) for row in run._recorder.samples.rows]
+    last = flatten(run._recorder.summary_values())
     keys = [k for k, v in last.items() if type(v) in (int, float) and k[:1] != "_"]
     width = max((len(key) for key in keys[:_SHOWN]), default=0)
     lines = []
