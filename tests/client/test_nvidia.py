@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import sys
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,14 +14,13 @@ from holdfast.client import nvidia
 
 
 @pytest.fixture(autouse=True)
-def looked_at_anew(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def looked_at_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nvidia, "_looked", False)
     monkeypatch.setattr(nvidia, "_library", None)
-    yield
 
 
 def with_driver(monkeypatch: pytest.MonkeyPatch, **answers: Any) -> None:
-    """Two GPUs, this process on the second; what ``answers`` leaves out raises as the driver does."""
+    """Two GPUs, this process on the second; an answer of False raises as the driver does."""
 
     def refused(*arguments: Any) -> Any:
         raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
@@ -95,5 +94,5 @@ def test_a_driver_that_goes_away(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_no_library(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "pynvml", None)
+    monkeypatch.setitem(sys.modules, "pynvml", None)
     assert nvidia.describe() == []
