@@ -5,6 +5,7 @@ Owns the defaults and their checks. Must not know what is done with them.
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import os
 from collections.abc import Mapping
@@ -108,6 +109,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+@functools.cache
 def server_version() -> str:
     """The version of the installed package, ``"0"`` in a tree that is not installed."""
     try:
