@@ -7,7 +7,6 @@ says of host and boot decides how far "not locked" can be trusted.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import platform
 import sys
@@ -29,6 +28,7 @@ WriterState = Literal["alive", "gone", "unknown"]
 
 #: seconds without a write after which a writer that cannot be asked is taken for gone
 _SILENCE = 300.0
+_HOLD_TRIES = 20
 
 
 def hold(fd: int) -> None:
@@ -36,9 +36,17 @@ def hold(fd: int) -> None:
 
     Where the system or the filesystem has no such locks, nothing is said.
     """
-    if sys.platform != "win32":
-        with contextlib.suppress(OSError):
+    if sys.platform == "win32":
+        return
+    for _ in range(_HOLD_TRIES):
+        try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:  # somebody asks `writer_of` right now, which takes microseconds
+            time.sleep(0.001)
+        except OSError:
+            return
+        else:
+            return
 
 
 def writer_of(run_dir: RunDir) -> WriterState:

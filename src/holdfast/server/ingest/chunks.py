@@ -64,7 +64,7 @@ def take(base: Base, run: RunPath, journal: str, chunk: tuple[int, bytes], write
             written = _write_out(base, journal, held, arrived)
         now = base.clock()
         values = _values(held, arrived, writer, now)
-        with base.store.write() as tx:
+        with base.store.write(durable=False) as tx:
             if held is None:
                 held = journals.create(tx, run, journal, now)
             _store(tx, held, arrived, written, values)
@@ -84,7 +84,7 @@ def flush(base: Base, run: RunPath, journal: str) -> bool:
         tail = read_tail(data, held.flushed, held.flushed_rows)
         span = Span(journal, held.flushed, data, tail)
         written = write_out(base.blobs, span, before, stretches)
-        with base.store.write() as tx:
+        with base.store.write(durable=False) as tx:
             values = {"flushed": held.position, "flushed_rows": held.rows}
             if not journals.update_at(tx, held.pk, held.position, values):
                 return False  # another process took a chunk meanwhile: what was written is orphaned
@@ -235,7 +235,7 @@ def _renew_run(tx: Transaction, held: HeldJournal, replay: Replay, keys: str) ->
 
 def _hear(base: Base, held: HeldJournal, writer: str) -> None:
     """Remember how the writer is; a run whose writer went on as before has not changed."""
-    with base.store.write() as tx:
+    with base.store.write(durable=False) as tx:
         before = merge.heads(runs.facts_of(tx, held.run_pk))
         values = {"writer": writer, "heard_at": base.clock()}
         journals.update_at(tx, held.pk, held.position, values)

@@ -39,7 +39,7 @@ def name_files(base: Base, run: RunPath, journal: str, files: Sequence[FileEntry
         ]
         new = [file for file in named if there.get(file.path) != file]
         if new:
-            with base.store.write() as tx:
+            with base.store.write(durable=False) as tx:
                 contents.name(tx, held.pk, new, there, base.clock())
                 # what a claim said of the files is not so any more
                 journals.update_at(tx, held.pk, held.position, {"claim": None, "claim_at": None})
@@ -95,7 +95,7 @@ def put_pack(base: Base, entity: str, pack: Sequence[tuple[str, bytes]]) -> int:
         for digest, data in new.items():
             placed.append(Content(digest, blob, offset, len(data)))
             offset += len(data)
-        with base.store.write() as tx:
+        with base.store.write(durable=False) as tx:
             contents.add(tx, entity, placed, base.clock())
     return len(pack)
 
@@ -126,5 +126,5 @@ def _finish(base: Base, upload: str, entity: str, digest: str, size: int) -> Non
         raise digest_mismatch(digest)
     blob = f"files/{digits[:2]}/{digits}-{fresh()}"
     base.blobs.finish(upload, blob)
-    with base.store.write() as tx:
+    with base.store.write(durable=False) as tx:
         contents.add(tx, entity, [Content(digest, blob, 0, size)], base.clock())

@@ -23,7 +23,6 @@ Transaction = Connection
 """An open transaction, as the functions of this room take it."""
 
 _BUSY_SECONDS = 30.0
-_WRITES = {"holdfast_writes": True}
 
 
 class MetaStore:
@@ -58,10 +57,16 @@ class MetaStore:
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[Transaction]:
-        """A transaction that is durable when the block ends, and never was when it raises."""
+    def write(self, *, durable: bool = True) -> Iterator[Transaction]:
+        """A transaction that is done when the block ends, and never was when it raises.
+
+        Args:
+            durable: it survives a power cut, and so does every transaction before it. Without,
+                a power cut may take it back, whole; a kill of the process does not. Chunks and
+                files are written so: what is promised is the receipt, and it is durable.
+        """
         with _translated(), self._writer, self._engine.connect() as connection:
-            writer = connection.execution_options(**_WRITES)
+            writer = connection.execution_options(holdfast_sync="FULL" if durable else "NORMAL")
             with writer.begin():
                 yield writer
 
@@ -85,17 +90,21 @@ def _prepare_sqlite(engine: Engine) -> None:
         # The driver would begin transactions itself, late and deferred; _begin does instead.
         connection.isolation_level = None
         cursor = connection.cursor()
-        # A receipt must survive a power cut: FULL syncs the write-ahead log at every commit.
         cursor.execute("PRAGMA journal_mode=WAL")
-        cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute(f"PRAGMA busy_timeout={int(_BUSY_SECONDS * 1000)}")
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.close()
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        writes = connection.get_execution_options().get("holdfast_writes", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        # FULL syncs the write-ahead log at the commit, and with it all that stands in it; after
+        # NORMAL the log is whole too, but its end may be lost.
+        sync = connection.get_execution_options().get("holdfast_sync")
+        if sync is None:
+            connection.exec_driver_sql("BEGIN")
+        else:
+            connection.exec_driver_sql(f"PRAGMA synchronous={sync}")
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 @contextmanager
