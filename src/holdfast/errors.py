@@ -33,7 +33,7 @@ class HoldfastError(Exception):
         what: what happened and where, one line, no full stop at the end.
         do: what the reader can do next, one line; may be empty.
 
-    ``str(error)`` is ``"what: do"`` in one line, ready to print.
+    ``str(error)`` is ``"what; do"`` in one line, ready to print.
     """
 
     exit_code = 1

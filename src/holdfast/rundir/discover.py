@@ -3,38 +3,50 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from holdfast.errors import NotFoundError
+from holdfast.errors import NotFoundError, StorageError
 from holdfast.rundir.layout import RunDir
 
 __all__ = ["discover", "runs_with_id"]
 
 _SUFFIX = ".wandb"
-#: folders that hold no runs and may be huge
-_SKIP = frozenset(
-    {"node_modules", ".git", "__pycache__", "files", "logs", "tmp", "media", "artifacts"}
-)
+#: what lies beside a journal and holds no runs
+_PARTS = frozenset({"files", "logs", "tmp"})
+#: folders that hold no runs and may be huge; any other name may be where somebody keeps runs
+_SKIP = frozenset({"node_modules", ".git", "__pycache__"})
 
 
-def discover(path: Path) -> Iterator[RunDir]:
+def discover(path: Path, *, on_error: Callable[[OSError], None] | None = None) -> Iterator[RunDir]:
     """Every run at or below ``path``, in order of start; each journal once.
 
     Args:
-        path: a ``.wandb`` file, a run folder, a ``wandb`` folder, or any folder above. A file
-            is taken whatever folder it lies in.
+        path: a ``.wandb`` file, a run folder, a ``wandb`` folder, any folder above, or a link to
+            one of them. A file is taken whatever folder it lies in.
+        on_error: called for each folder below that cannot be read; it is passed over.
 
     Raises:
         NotFoundError: there is nothing at ``path``.
+        StorageError: it cannot be read.
     """
-    if path.is_file():
-        yield RunDir(path)
-        return
-    if not path.is_dir():
-        raise NotFoundError(f"there is nothing at {path}", "name a run folder or a folder above")
+    try:
+        if path.is_file():
+            yield RunDir(path)
+            return
+        if not path.is_dir():
+            raise NotFoundError(
+                f"there is nothing at {path}", "name a run folder or a folder above"
+            )
+        top = path.resolve() if path.is_symlink() else path
+        with os.scandir(top):  # raises what a walk would only report
+            pass
+    except OSError as error:
+        raise StorageError(
+            f"cannot read {path}: {error.strerror or error}", "check the rights of the folder"
+        ) from error
     found: dict[tuple[int, int], RunDir] = {}
-    for journal in _journals(path):
+    for journal in _journals(top, on_error):
         try:
             status = journal.stat()
         except OSError:  # gone since it was listed, or a broken link
@@ -48,20 +60,23 @@ def runs_with_id(root: Path, run_id: str) -> list[RunDir]:
     """The folders of one run below ``root`` (the ``wandb`` folder), in order of start."""
     journals = root.glob(f"*run-*-*/run-{_escaped(run_id)}{_SUFFIX}")
     runs = [RunDir(journal) for journal in journals if not journal.parent.is_symlink()]
-    return sorted(
-        runs, key=lambda run: (run.started, run.journal.stat().st_mtime, str(run.journal))
-    )
+    return sorted(runs, key=lambda run: (run.started, _changed(run.journal), str(run.journal)))
 
 
-def _journals(top: Path) -> Iterator[Path]:
+def _changed(journal: Path) -> float:
+    try:
+        return journal.stat().st_mtime
+    except OSError:  # gone since it was listed, or a broken link
+        return 0.0
+
+
+def _journals(top: Path, on_error: Callable[[OSError], None] | None) -> Iterator[Path]:
     """Journals below ``top``; links to folders are not followed, so nothing is walked twice."""
-    for folder, subfolders, names in os.walk(top):
-        journals = [Path(folder, name) for name in names if name.endswith(_SUFFIX)]
+    for folder, subfolders, names in os.walk(top, onerror=on_error):
+        journals = [Path(folder, name) for name in sorted(names) if name.endswith(_SUFFIX)]
         yield from journals
-        if journals:  # a run folder holds no runs
-            subfolders.clear()
-        else:
-            subfolders[:] = [name for name in subfolders if name not in _SKIP]
+        skip = _SKIP | _PARTS if journals else _SKIP
+        subfolders[:] = sorted(name for name in subfolders if name not in skip)
 
 
 def _escaped(run_id: str) -> str:

@@ -1,8 +1,8 @@
 """Whether the process that writes a journal is alive, in a way that cannot go stale.
 
 The writer holds an advisory lock on the journal, which the kernel releases however it ends. A
-lock may not be visible from another host (network filesystems), so what the journal's header
-says of host and boot decides how far "not locked" can be trusted.
+lock may not be visible from another host (network filesystems), and some filesystems have none,
+so what the journal's header says of host and boot decides how far "not locked" can be trusted.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ WriterState = Literal["alive", "gone", "unknown"]
 
 #: seconds without a write after which a writer that cannot be asked is taken for gone
 _SILENCE = 300.0
-_HOLD_TRIES = 20
+#: a millisecond apart; who asks holds the lock for microseconds, unless the machine is very busy
+_HOLD_TRIES = 200
 
 
 def hold(fd: int) -> None:
@@ -52,12 +53,14 @@ def hold(fd: int) -> None:
 def writer_of(run_dir: RunDir) -> WriterState:
     """Whether somebody writes the journal.
 
-    Not locked means gone only on the host that the journal's header names. Elsewhere, and for
-    journals that name none (other clients' journals), five minutes of silence decide.
+    Not locked means gone only on the machine that the journal's header names. Elsewhere, where
+    there are no locks, and for journals that name no machine (other clients' journals), five
+    minutes of silence decide.
     """
-    if _is_locked(run_dir.journal):
+    locked = _is_locked(run_dir.journal)
+    if locked:
         return "alive"
-    if sys.platform != "win32" and _writer_host(run_dir.journal) == platform.node():
+    if locked is False and _is_of_this_machine(run_dir.journal):
         return "gone"
     try:
         silent_for = time.time() - run_dir.journal.stat().st_mtime
@@ -66,14 +69,24 @@ def writer_of(run_dir: RunDir) -> WriterState:
     return "gone" if silent_for > _SILENCE else "unknown"
 
 
-def _writer_host(journal: Path) -> str:
-    """The host in the journal's header record; empty when there is none."""
+def _is_of_this_machine(journal: Path) -> bool:
+    """Whether the header names this machine: by its boot where both have one, else by its name.
+
+    Two machines may have one name; since a restart of this one no writer can have lived on, but
+    that is not worth a wrong answer for another machine: silence decides then.
+    """
     try:
         with journal.open("rb") as file:
             first = next((item for item in Reader(file) if isinstance(item, Frame)), None)
-        return str(parse(first.payload).header.writer.host) if first is not None else ""
-    except (OSError, DamagedError):  # whatever is wrong with it, it names no host
-        return ""
+        writer = parse(first.payload).header.writer if first is not None else None
+    except (OSError, DamagedError):  # whatever is wrong with it, it names no machine
+        return False
+    if writer is None:
+        return False
+    here = boot_id()
+    if writer.boot_id and here:
+        return bool(writer.boot_id == here)
+    return bool(writer.host == platform.node())
 
 
 def boot_id() -> str:
@@ -84,19 +97,20 @@ def boot_id() -> str:
         return ""
 
 
-def _is_locked(journal: Path) -> bool:
+def _is_locked(journal: Path) -> bool | None:
+    """Whether a process holds the journal; None where that cannot be known."""
     if sys.platform == "win32":
-        return False
+        return None
     try:
         fd = os.open(journal, os.O_RDONLY)
     except OSError:
-        return False
+        return None
     try:
         fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
     except OSError:  # a filesystem without locks
-        return False
+        return None
     finally:
         os.close(fd)
     return False

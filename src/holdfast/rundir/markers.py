@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Mapping
@@ -71,6 +72,8 @@ def _replace(path: Path, text: str) -> None:
         fresh.write_text(text, encoding="utf-8")
         os.replace(fresh, path)
     except OSError as error:
+        with contextlib.suppress(OSError):  # the first error is the one to tell
+            fresh.unlink()
         raise StorageError(
             f"cannot write {path}: {error.strerror or error}", "check rights and free space"
         ) from error
