@@ -1,7 +1,7 @@
 """Holdfast: an offline-first experiment tracker. ``import holdfast as wandb`` works too.
 
-The public names, and nothing else. What training needs at once is loaded at once; `Api` and the
-errors when they are first used.
+The public names, and nothing else. Half of what training needs is loaded here and half by the first
+`init`, so that neither takes long; `Api` is loaded when it is first used.
 
 Example:
     >>> import holdfast                                     # doctest: +SKIP
@@ -13,13 +13,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from holdfast.client import Config, Run, Summary, init, login
+from holdfast.client import Config, Run, Summary
 from holdfast.client import current as _current
 from holdfast.client.current import define_metric, finish, log
 from holdfast.errors import HoldfastError, UsageError
 from holdfast.settings import Settings
 
 if TYPE_CHECKING:
+    from holdfast.client import init, login
     from holdfast.remote import Api
 
     config: Config
@@ -58,6 +59,10 @@ def __getattr__(name: str) -> Any:
         return _current.config()
     if name == "summary":
         return _current.summary()
+    if name in ("init", "login"):
+        from holdfast import client
+
+        return globals().setdefault(name, getattr(client, name))
     if name == "Api":
         from holdfast.remote import Api
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from holdfast.client.beside import Beside
 from holdfast.client.config import Config
 from holdfast.client.metrics import new_definition
 from holdfast.client.notice import Notices
@@ -22,6 +21,9 @@ from holdfast.records import encode
 from holdfast.records.encode import RunInfo
 from holdfast.rundir import RunDir
 from holdfast.settings import Settings
+
+if TYPE_CHECKING:
+    from holdfast.client.beside import Beside
 
 __all__ = ["Held", "Run"]
 
