@@ -32,7 +32,7 @@ def main(folder: str, run_id: str, style: str) -> None:
             run.log(row, step=step)
         else:  # two calls a step, the second adds to the row
             step = n // 2
-            row = {f"part{n % 2}": rng.random(), "n": n}
+            row = {f"part{n % 2}": rng.random()}
             run.log(row, step=step)
         os.write(1, json.dumps([step, row]).encode() + b"\n")
 
