@@ -312,3 +312,18 @@ def test_a_finished_run_refuses_rows(tmp_path: Path) -> None:
     assert run.summary["a"] == 1
     assert run.step == 1
     assert len(logged(tmp_path)) == 1
+
+
+def test_values_that_fight_back_lose_no_row(tmp_path: Path) -> None:
+    class Raising(dict[str, Any]):
+        def items(self) -> Any:
+            raise RuntimeError("no")
+
+    knot: dict[str, Any] = {}
+    knot["a"] = knot["b"] = knot
+    run = begin()
+    run.define_metric("big", summary="mean,max")
+    run.log({"n": 1, "knot": knot, "raising": Raising(a=1), "big": 10**400})
+    run.log({"n": 2, "big": 3})
+    run.finish()
+    assert [row["n"] for row in logged(tmp_path)] == [1, 2]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
 from pathlib import Path
+from typing import Any
 
+import pytest
 from sync.making import append_rows, context, make_run, rows, start_run
 from sync.memory_server import MemoryServer
 
@@ -153,3 +156,22 @@ def _kept(some: Context, run_dir: RunDir) -> None:
     assert not outcome.ok
     assert "kept" in str(outcome.error)
     assert run_dir.journal.exists()
+
+
+def test_a_folder_that_cannot_be_read_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root may read everything, so the refusal is made: the walk meets what others would."""
+    make_run(tmp_path / "good", "aaaa")
+    (tmp_path / "shut").mkdir()
+    listed = os.scandir
+
+    def refusing(path: Any) -> Any:
+        if Path(path).name == "shut":
+            raise PermissionError(13, "Permission denied", str(path))
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    found = find([tmp_path], SERVER, Wishes())
+    assert [run.run_id for run in found.pending] == ["aaaa"]
+    assert ["shut" in str(error) for error in found.missing] == [True]

@@ -5,7 +5,7 @@ Owns definitions (exact and glob names) and aggregates. Must not know where a su
 
 from __future__ import annotations
 
-import math
+import sys
 from typing import Any
 
 from holdfast.errors import UsageError
@@ -115,7 +115,9 @@ class Definitions:
             made["last"] = value
         if "first" in wanted:
             made.setdefault("first", value)
-        if type(value) not in (float, int) or math.isnan(value):
+        if type(value) not in (float, int) or value != value:
+            return made
+        if type(value) is int and abs(value) > sys.float_info.max:  # no mean can be made of it
             return made
         lower = min(made.get("min", value), value)
         higher = max(made.get("max", value), value)

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from holdfast.records.values import plain
+from holdfast.records.values import key_text, plain
 
 __all__ = ["SIMPLE", "merge", "settle", "settle_all"]
 
 #: types whose values cannot change and that JSON says as they are
 SIMPLE = frozenset({float, int, str, bool, type(None)})
+_MAX_DEPTH = 30
 
 
 def settle(value: Any) -> Any:
@@ -26,7 +27,7 @@ def settle(value: Any) -> Any:
     if type(value) in SIMPLE:
         return value
     if isinstance(value, Mapping):
-        return settle_all(value) if value else {}
+        return settle_all(value)
     try:
         number = _number(value)
     except Exception:  # noqa: BLE001  an object of the caller's may raise anything; `plain` copes
@@ -34,13 +35,23 @@ def settle(value: Any) -> Any:
     return plain(value) if number is None else number
 
 
-def settle_all(values: Mapping[Any, Any], depth: int = 0) -> dict[str, Any]:
-    """`settle` for each value of a dict, keys as text."""
-    if depth > 30:  # a dict in itself, or as good as that
-        return {"…": repr(type(values))}
+def settle_all(values: Mapping[Any, Any], within: tuple[int, ...] = ()) -> dict[str, Any]:
+    """`settle` for each value of a dict, keys as text.
+
+    Args:
+        values: the dict.
+        within: the ids of the dicts around it.
+    """
+    if id(values) in within or len(within) > _MAX_DEPTH:  # a dict in itself, or as good as that
+        return {"…": type(values).__name__}
+    try:
+        items = list(values.items())
+    except Exception as error:  # noqa: BLE001  a mapping of the caller's may raise anything
+        return {"…": f"{type(values).__name__}: {type(error).__name__}"}
+    inside = (*within, id(values))
     return {
-        str(key): value if type(value) in SIMPLE else _settle_in(value, depth)
-        for key, value in list(values.items())
+        key_text(key): value if type(value) in SIMPLE else _settle_in(value, inside)
+        for key, value in items
     }
 
 
@@ -54,9 +65,9 @@ def merge(into: dict[str, Any], row: Mapping[str, Any]) -> None:
             into[key] = value
 
 
-def _settle_in(value: Any, depth: int) -> Any:
-    if isinstance(value, Mapping) and value:
-        return settle_all(value, depth + 1)
+def _settle_in(value: Any, within: tuple[int, ...]) -> Any:
+    if isinstance(value, Mapping):
+        return settle_all(value, within)
     return settle(value)
 
 

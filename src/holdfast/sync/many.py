@@ -33,12 +33,12 @@ class Found:
     Attributes:
         pending: runs with something that the server has not confirmed.
         synced: the others.
-        missing: an error for each path where nothing is.
+        missing: an error for each path where nothing is or that cannot be read.
     """
 
     pending: list[RunDir] = field(default_factory=list)
     synced: list[RunDir] = field(default_factory=list)
-    missing: list[NotFoundError] = field(default_factory=list)
+    missing: list[HoldfastError] = field(default_factory=list)
 
 
 def find(paths: Sequence[Path], server: str, wishes: Wishes) -> Found:
@@ -47,14 +47,21 @@ def find(paths: Sequence[Path], server: str, wishes: Wishes) -> Found:
     runs: dict[Path, RunDir] = {}
     for path in paths:
         try:
-            for run_dir in discover(path):
+            for run_dir in discover(path, on_error=lambda e: found.missing.append(_unreadable(e))):
                 runs.setdefault(run_dir.journal.resolve(), run_dir)
-        except NotFoundError as error:
+        except (NotFoundError, StorageError) as error:
             found.missing.append(error)
     for run_dir in sorted(runs.values(), key=lambda run: (run.started, str(run.journal))):
         kind = found.pending if is_pending(run_dir, server, wishes) else found.synced
         kind.append(run_dir)
     return found
+
+
+def _unreadable(error: OSError) -> StorageError:
+    return StorageError(
+        f"cannot read {error.filename}: {error.strerror or error}",
+        "runs in it were not looked for; check the rights of the folder",
+    )
 
 
 def work_off(
