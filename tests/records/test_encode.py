@@ -311,3 +311,13 @@ def test_environment() -> None:
     assert [(gpu.name, gpu.memory_total) for gpu in found.gpu_nvidia] == [("H200", 2**37)]
     assert dict(found.slurm) == {"job_id": "17"}
     assert body(encode.environment({}), "environment").ByteSize() == 0
+
+
+def test_step_is_an_item_of_the_row() -> None:
+    """The real `wandb sync` (0.31.0) counts rows from 0 when only the field beside them has it."""
+    general = encode.HistoryEncoder().encode({"loss": 0.5}, 300)
+    plain = PlainRows().encode({"loss": 0.5}, 300, 1_000_000, 10)
+    for payload in (general, plain):
+        assert payload is not None
+        items = {item.nested_key[0]: item.value_json for item in parse(payload).history.item}
+        assert items["_step"] == "300"

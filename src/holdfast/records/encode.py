@@ -237,7 +237,7 @@ class HistoryEncoder:
         Args:
             row: keys and values, ``_timestamp`` and ``_runtime`` included; nested dicts become
                 paths, and what JSON cannot say becomes its repr. A bad value never raises.
-            step: the row's number; readers add it to the row as ``_step``.
+            step: the row's number; it stands in the row as ``_step``.
         """
         return _sub(_HISTORY, self._body(row, step))
 
@@ -272,7 +272,10 @@ class HistoryEncoder:
                 parts.append(f"\n{char[total]}{prefix}{char[size]}{text}")
             else:
                 parts.append(_item(prefix, text))
-        return "".join(parts).encode("latin-1") + _sub(2, _int(1, step))
+        # The real `wandb sync` numbers rows by this item; the step field beside it says nothing to
+        # it, and rows that have only that are counted from 0.
+        parts.append(_item(_STEP, repr(step)))
+        return "".join(parts).encode("latin-1")
 
     def _nested(
         self, parts: list[str], path: str, items: list[tuple[Any, Any]], above: list[int]
@@ -367,3 +370,6 @@ def _sub(number: int, body: bytes) -> bytes:
 
 def _text(number: int, text: str) -> bytes:
     return _sub(number, _utf8(text)) if text else b""
+
+
+_STEP = _path("_step") + _VALUE

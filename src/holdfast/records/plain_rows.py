@@ -32,9 +32,8 @@ class PlainRows:
         # Bytes are put together as text of one byte a character and encoded once, at the end.
         self._shapes: dict[tuple[Any, ...], tuple[tuple[str, ...], ...]] = {}
         self._heads: dict[str, tuple[str, ...]] = {}
-        self._now = self._block = -1
-        self._more = 0
-        self._between = self._behind = ""
+        self._now = -1
+        self._times = ""
 
     def encode(self, row: Mapping[Any, Any], step: int, now: int, runtime: int) -> bytes | None:
         """The record of a row; None for a row that `encode.HistoryEncoder` has to write.
@@ -59,9 +58,10 @@ class PlainRows:
             return None
         except (TypeError, AttributeError):  # no dict at all
             return None
-        if now != self._now or step >> 7 != self._block:
-            self._prepare(step, now, runtime)
-        body = f"{items}{self._between}{_CHAR[step & 127 | self._more]}{self._behind}"
+        if now != self._now:
+            self._prepare(now, runtime)
+        number = repr(step)
+        body = f"{items}{self._times}{_STEP[len(number)]}{number}"
         size = len(body)
         if 128 <= size < 16384:
             return f"\x12{_CHAR[size & 127 | 128]}{_CHAR[size >> 7]}{body}".encode("latin-1")
@@ -80,15 +80,12 @@ class PlainRows:
         self._shapes[tuple(row)] = tuple(self._heads[key] for key in row)
         return True
 
-    def _prepare(self, step: int, now: int, runtime: int) -> None:
-        """Keep ready what rows of one millisecond and of 128 steps in a row have in common."""
-        self._now, self._block = now, step >> 7
+    def _prepare(self, now: int, runtime: int) -> None:
+        """Keep ready what rows of one millisecond have in common."""
+        self._now = now
         clock, time = repr(now), f"{max(runtime, 0):04}"  # a clock may be set back
         head, tail = _TIMESTAMP[len(clock) + 1], _RUNTIME[len(time) + 1]
-        times = f"{head}{clock[:-3]}.{clock[-3:]}{tail}{time[:-3]}.{time[-3:]}"
-        self._more = 128 if self._block else 0
-        self._behind = _varint(self._block) if self._block else ""
-        self._between = f"{times}\x12{_CHAR[2 + len(self._behind)]}\x08"
+        self._times = f"{head}{clock[:-3]}.{clock[-3:]}{tail}{time[:-3]}.{time[-3:]}"
 
 
 def opened(record: bytes) -> bytes:
@@ -114,4 +111,4 @@ def _varint(number: int) -> str:
     return text + _CHAR[number]
 
 
-_TIMESTAMP, _RUNTIME = _heads("_timestamp"), _heads("_runtime")
+_TIMESTAMP, _RUNTIME, _STEP = _heads("_timestamp"), _heads("_runtime"), _heads("_step")
