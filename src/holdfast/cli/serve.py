@@ -7,7 +7,7 @@ import contextlib
 from pathlib import Path
 from typing import Any
 
-from holdfast.errors import UsageError
+from holdfast.cli.data import add_data_option, data_folder, server_room
 from holdfast.settings import key_for, save_key
 
 __all__ = ["add", "run"]
@@ -32,9 +32,7 @@ def add(subparsers: Any) -> None:
         default=8080,
         help="port to listen on, 0 for a free one (default: %(default)s)",
     )
-    parser.add_argument(
-        "--data", type=Path, metavar="DIR", help="data folder (default: ~/.local/share/holdfast)"
-    )
+    add_data_option(parser)
     parser.add_argument(
         "--ready-file",
         type=Path,
@@ -45,19 +43,11 @@ def add(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serve until told to stop."""
-    try:
-        from holdfast.server import app
-        from holdfast.server.settings import LOCAL_USER, ServerSettings, default_data_folder
-    except ModuleNotFoundError as error:
-        raise UsageError(
-            f"the server's part of Holdfast is not installed (no module {error.name})",
-            "run: pip install 'holdfast[server]'",
-        ) from error
-    data = (args.data or default_data_folder()).expanduser().absolute()
-    settings = ServerSettings(host=args.host, port=args.port, data=data)
+    app, rules = server_room("app"), server_room("settings")
+    settings = rules.ServerSettings(host=args.host, port=args.port, data=data_folder(args))
 
-    def started(told: app.Started) -> None:
-        _keep_key(told, LOCAL_USER, on_loopback=settings.on_loopback)
+    def started(told: Any) -> None:
+        _keep_key(told, rules.LOCAL_USER, on_loopback=settings.on_loopback)
         print(f"Holdfast serves {told.url}")
         print(f"  data       {told.data}")
         print(f"  dashboard  {told.login_url}")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 import time
-from pathlib import Path
 from typing import Any
 
-from holdfast.errors import UsageError
+from holdfast.cli.data import add_data_option, data_folder, server_room
 
 __all__ = ["add", "run"]
 
@@ -22,9 +21,7 @@ def add(subparsers: Any) -> None:
     )
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     data = argparse.ArgumentParser(add_help=False)
-    data.add_argument(
-        "--data", type=Path, metavar="DIR", help="data folder (default: ~/.local/share/holdfast)"
-    )
+    add_data_option(data)
     one = actions.add_parser("add", parents=[data], help="add a user and print the API key, once")
     one.add_argument("name", metavar="NAME", help="name of the user; also where the runs go")
     one.add_argument(
@@ -37,16 +34,7 @@ def add(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do what the action says."""
-    try:
-        from holdfast.server.app import open_users
-        from holdfast.server.settings import default_data_folder
-    except ModuleNotFoundError as error:
-        raise UsageError(
-            f"the server's part of Holdfast is not installed (no module {error.name})",
-            "run: pip install 'holdfast[server]'",
-        ) from error
-    data = (args.data or default_data_folder()).expanduser().absolute()
-    with open_users(data) as users:
+    with server_room("app").open_users(data_folder(args)) as users:
         if args.action == "add":
             print(f"API key of {args.name} (shown once): {users.add(args.name, args.api_key)}")
         elif args.action == "remove":
