@@ -29,7 +29,7 @@ test: check web-test $(WEB) chromium  ## all that a change must pass (under 20 m
 	$(PYTEST) $(PARALLEL) --ignore=tests/house
 
 check: lint  ## linters, types and house rules, in under a minute
-	$(PYTEST) -q $(PARALLEL) tests/house
+	$(PYTEST) -q tests/house
 
 lint: $(INSTALLED)
 	$(RUN) -m ruff check
