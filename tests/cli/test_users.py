@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import sqlite3
 from pathlib import Path
@@ -29,7 +30,8 @@ def test_a_new_key_is_shown_once_and_kept_as_a_digest(
     assert found
     with open_users(data) as known:
         assert known.of_key(found[0]) == known.find("ada")
-    sqlite3.connect(data / "holdfast.db").execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    with contextlib.closing(sqlite3.connect(data / "holdfast.db")) as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     assert found[0].encode() not in (data / "holdfast.db").read_bytes()
     assert users(data, "list") == 0
     said = capsys.readouterr().out

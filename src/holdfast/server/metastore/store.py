@@ -47,8 +47,12 @@ class MetaStore:
         # SQLite has one writer at a time; those that wait at this lock are woken, those that
         # wait at SQLite's own poll with growing pauses and can starve.
         self._writer = threading.Lock()
-        with self.write() as tx:
-            migrations.upgrade(tx)
+        try:
+            with self.write() as tx:
+                migrations.upgrade(tx)
+        except BaseException:
+            self.close()  # nobody else can: there is no store to close
+            raise
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
