@@ -47,6 +47,7 @@ class Library(NamedTuple):
 LIBRARIES = {
     "alembic": Library("alembic", "server/metastore"),
     "fastapi": Library("fastapi", "server/api"),
+    "graphql": Library("graphql-core", "server/gateway"),
     "google": Library("protobuf", "records"),
     "numpy": Library("numpy", "server/history"),
     "pandas": Library("", "remote"),  # the user's own: used when it is there, never installed
