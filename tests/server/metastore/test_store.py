@@ -50,8 +50,8 @@ def test_a_database_of_the_first_schema_keeps_its_rows(tmp_path: Path) -> None:
         for statement in (
             "INSERT INTO projects VALUES (1, 'e', 'p', 0)",
             (
-                "INSERT INTO runs (id, project_id, run_id, heard_at, created_at, started_at, changed)"
-                " VALUES (1, 1, 'r', 0, 0, 0, 0)"
+                "INSERT INTO runs (project_id, run_id, heard_at, created_at, started_at, changed)"
+                " VALUES (1, 'r', 0, 0, 0, 0)"
             ),
             (
                 "INSERT INTO journals (id, run_pk, journal, started_at, heard_at)"

@@ -47,6 +47,12 @@ class Queries:
         """``{projects}``."""
         return projects.projects(self._stores)
 
+    def numbered_projects(
+        self, entity: str, project: str | None = None
+    ) -> dict[int, dict[str, Any]]:
+        """The projects of an entity, or one of them, by their numbers on this server."""
+        return projects.numbered(self._stores, entity, project)
+
     def changes(self, entity: str, project: str, since: int | None) -> dict[str, Any]:
         """``{cursor, runs}``."""
         return projects.changes(self._stores, entity, project, since)
