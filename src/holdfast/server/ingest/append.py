@@ -35,7 +35,7 @@ class Held:
     Args:
         run: what its row says; None for a run that is not there.
         replay: of the journal that is written on; None when there is none yet.
-        counts: lines held of a client's streams.
+        counts: lines held of the streams of the run's only client.
         greatest_step: of any row of any journal.
         stop_requested: the session that this journal holds was asked to stop.
     """
@@ -94,7 +94,9 @@ def _look(base: Base, run: RunPath, role: str) -> tuple[Held, JournalFacts | Non
         greatest = runs.greatest_step(tx, said.pk)
     replay = None if text is None else Replay.from_json(text)
     # Of a run that a sender brought, the lines are its rows; its console was never sent as lines.
-    counts = StreamCounts(history=said.rows) if replay is None else replay.counts
+    counts = StreamCounts(history=said.rows)
+    if replay is not None:
+        counts = replay.counts.get("", StreamCounts())
     asked = said.stop_requested_at
     stop = asked is not None and (target is None or asked >= target.started_at)
     return Held(said, replay, counts, greatest, stop), target

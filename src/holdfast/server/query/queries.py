@@ -14,7 +14,7 @@ from holdfast.records.values import loads
 from holdfast.server.blobstore import BlobStore
 from holdfast.server.metastore import MetaStore, reads
 from holdfast.server.query import files as stored
-from holdfast.server.query import projects, rows
+from holdfast.server.query import projects, rows, stamps
 from holdfast.server.query.console import Console
 from holdfast.server.query.lines import Lines, LinesRequest
 from holdfast.server.query.runs import RunList, RunsRequest
@@ -80,6 +80,14 @@ class Queries:
     def sampled(self, run: RunPath, keys: tuple[str, ...], samples: int) -> dict[str, Any]:
         """``{rows}``."""
         return rows.sampled_rows(self._stores, run, keys, samples)
+
+    def row_stamps(self, run: RunPath, least: int, greatest: int) -> frozenset[tuple[int, float]]:
+        """(step, Unix seconds) of all rows from step ``least`` to ``greatest``."""
+        return stamps.row_stamps(self._stores, run, least, greatest)
+
+    def stat_stamps(self, run: RunPath) -> frozenset[float]:
+        """Unix seconds of all samples of system metrics."""
+        return stamps.stat_stamps(self._stores, run)
 
     def console(self, run: RunPath, after: int, limit: int) -> dict[str, Any]:
         """``{lines, next, total}``."""
