@@ -33,6 +33,7 @@ __all__ = [
     "pieces_of",
     "put_stretches",
     "replace_inline",
+    "replay_of",
     "segment_ends",
     "stretches_of",
     "tails",
@@ -117,6 +118,7 @@ _FIND = (
         journals.c.journal == bindparam("journal"),
     )
 )
+_REPLAY_OF = select(journals.c.replay).where(journals.c.id == bindparam("the_journal"))
 _FIND_PROJECT = select(projects.c.id).where(
     projects.c.entity == bindparam("entity"), projects.c.name == bindparam("project")
 )
@@ -158,6 +160,11 @@ def find(tx: Transaction, run: RunPath, journal: str) -> HeldJournal | None:
     """A journal by name; None when nothing of it has arrived."""
     row = tx.execute(_FIND, {**run._asdict(), "journal": journal}).first()
     return None if row is None else HeldJournal(*tuple(row))
+
+
+def replay_of(tx: Transaction, pk: int) -> str:
+    """The replay of a journal as text."""
+    return str(tx.execute(_REPLAY_OF, {"the_journal": pk}).scalar_one())
 
 
 def create(tx: Transaction, run: RunPath, journal: str, now: float) -> HeldJournal:

@@ -23,3 +23,11 @@ __all__ = [
     "StoredFile",
     "Totals",
 ]
+    "LinesRequest",
+    "Queries",
+    "RowsRequest",
+    "RunEntry",
+    "RunsRequest",
+    "StoredFile",
+    "Totals",
+]
