@@ -218,12 +218,11 @@ class Replay:
         if begin == end:
             return
         self.summary["_step"] = batch.steps[end - 1]
+        last = batch.row(end - 1)
         for index, key in enumerate(batch.keys):
             rule = self._rule(key)
-            column = batch.columns[index]
-            if rule is None and (batch.tokens or not _has_dict(column, begin, end)):
-                [value] = batch.values(index, end - 1, end)
-                self.summary[key] = _own(value)
+            if rule is None and (batch.tokens or not _has_dict(batch.columns[index], begin, end)):
+                self.summary[key] = _own(last[index])
             else:
                 for value in batch.values(index, begin, end):
                     self._fold_value(self.summary, key, key, value)

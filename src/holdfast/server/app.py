@@ -1,7 +1,7 @@
 """A running server: rooms put together, listening, background work, a clean stop.
 
-Owns the life of the process: the data folder and its lock, the first user, when tails are written
-out. Must not know what a request or an answer is.
+Owns the life of the process: the data folder and its lock, the first user, when segments are
+made. Must not know what a request or an answer is.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ WEB = Path(__file__).with_name("_web")
 
 _STOP_SECONDS = 5
 _FLUSH_BATCH = 50
-_SWEEP_EVERY = 360
+_SWEEP_EVERY = 1800
 """Rounds of flushing between two sweeps: an hour at the default pace."""
 
 
@@ -201,7 +201,7 @@ def _stopped_by_signals(server: uvicorn.Server) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _background(ingest: Ingest, seconds: float) -> Iterator[None]:
-    """Write idle tails out and sweep, on a thread of its own, until the block ends."""
+    """Make segments and sweep, on a thread of its own, until the block ends."""
     stop = threading.Event()
 
     def work() -> None:

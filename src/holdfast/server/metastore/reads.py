@@ -49,10 +49,15 @@ __all__ = [
     "run_versions",
     "segments_of",
     "stretches_of",
+    "tail_pieces_of",
     "totals",
 ]
 
 _T = TypeVar("_T")
+
+_PIECES = select(
+    *(pieces.c[name] for name in ("journal_pk", "start", "end", "blob", "data"))
+).order_by(pieces.c.journal_pk, pieces.c.start)
 
 _BATCH = 500  # fewer than the number of parameters that any database takes in one statement
 
@@ -303,14 +308,15 @@ def journal_of(tx: Transaction, run: int, journal: str) -> int | None:
     return tx.execute(query).scalar_one_or_none()
 
 
-def pieces_of(
-    tx: Transaction, journal_pks: Sequence[int], *, inline_only: bool = False
-) -> list[PieceRow]:
+def pieces_of(tx: Transaction, journal_pks: Sequence[int]) -> list[PieceRow]:
     """The pieces of these journals; those of one journal in order of position."""
-    columns = (pieces.c[name] for name in ("journal_pk", "start", "end", "blob", "data"))
-    query = select(*columns).order_by(pieces.c.journal_pk, pieces.c.start)
-    if inline_only:
-        query = query.where(pieces.c.blob.is_(None))
+    return _in_batches(tx, _PIECES, pieces.c.journal_pk, journal_pks, PieceRow)
+
+
+def tail_pieces_of(tx: Transaction, journal_pks: Sequence[int]) -> list[PieceRow]:
+    """Those of the pieces of which no segments were made yet."""
+    query = _PIECES.join(journals, journals.c.id == pieces.c.journal_pk)
+    query = query.where(pieces.c.start >= journals.c.flushed)
     return _in_batches(tx, query, pieces.c.journal_pk, journal_pks, PieceRow)
 
 
