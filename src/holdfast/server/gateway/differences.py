@@ -43,7 +43,7 @@ def changed_config(said: Mapping[str, Any], known: Mapping[str, Any]) -> list[by
 def changed_summary(
     said: Mapping[str, Any],
     known: Mapping[str, Any],
-    replay: Replay | None,
+    replay: Replay,
     rows: Sequence[JsonRow],
 ) -> list[bytes]:
     """The record that makes a summary what ``said`` is, if one is needed after these rows.

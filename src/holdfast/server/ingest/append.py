@@ -53,6 +53,11 @@ Say = Callable[[Held], Sequence[bytes]]
 
 def append(base: Base, run: RunPath, say: Say, *, writer: str, role: str) -> Held:
     """See `Ingest.append`."""
+    with base.appending.of(run):
+        return _append(base, run, say, writer=writer, role=role)
+
+
+def _append(base: Base, run: RunPath, say: Say, *, writer: str, role: str) -> Held:
     for _ in range(_TRIES):
         held, target = _look(base, run, role)
         payloads = say(held)
@@ -64,7 +69,7 @@ def append(base: Base, run: RunPath, say: Say, *, writer: str, role: str) -> Hel
                 chunks.take(base, run, target.journal, (target.position, data), writer)
             elif payloads:
                 raise ValueError("a journal begins with its header")
-        except PositionMismatch:  # another was faster
+        except PositionMismatch:  # another process was faster
             continue
         return held
     raise RefusedError(

@@ -20,7 +20,7 @@ def row_stamps(
     """(step, Unix seconds) of all rows with such steps, those taken over by others too."""
     with stores.meta.read() as tx:
         pk = must_find_run(tx, run)
-        sources = sources_of(tx, [pk])[pk]
+        sources = sources_of(tx, stores.blobs, [pk])[pk]
     found = read_columns(sources, stores.blobs, [_TIMESTAMP], span=(least, greatest), latest=False)
     return frozenset(zip(found.steps.tolist(), found.values[_TIMESTAMP].tolist(), strict=True))
 
@@ -29,6 +29,6 @@ def stat_stamps(stores: Stores, run: RunPath) -> frozenset[float]:
     """Unix seconds of all samples of system metrics."""
     with stores.meta.read() as tx:
         pk = must_find_run(tx, run)
-        sources = sources_of(tx, [pk], "system")[pk]
+        sources = sources_of(tx, stores.blobs, [pk], "system")[pk]
     found = read_columns(sources, stores.blobs, [_TIMESTAMP], kind="system")
     return frozenset(found.values[_TIMESTAMP].tolist())
