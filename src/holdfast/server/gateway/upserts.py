@@ -116,7 +116,7 @@ def _first_records(run: RunPath, said: _Said, context: Context) -> list[bytes]:
             records.append(encode.config(_config_of(context, _parent(run, point))))
         records += said.config.records({}, Replay())
     if said.summary is not None:
-        records += changed_summary(said.summary, {}, Replay(), ())
+        records += changed_summary(said.summary, {}, Replay())
     return records
 
 
@@ -143,7 +143,7 @@ def _changes(run: RunPath, said: _Said, held: RunSaid, replay: Replay) -> list[b
     if said.config is not None:
         records += said.config.records(loads(held.config), replay)
     if said.summary is not None:
-        records += changed_summary(said.summary, loads(held.summary), replay, ())
+        records += changed_summary(said.summary, loads(held.summary), replay)
     return records
 
 
