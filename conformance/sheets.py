@@ -1,0 +1,22 @@
+"""The sheets of the page: which scenarios are played with which clients."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from conformance.clients import CLIENTS, Client
+from conformance.scenarios import SCENARIOS, Scenario
+
+__all__ = ["SHEETS", "Sheet"]
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One table of the page: a row for each scenario, a column for each client."""
+
+    title: str
+    scenarios: tuple[Scenario, ...]
+    clients: tuple[Client, ...]
+
+
+SHEETS = (Sheet("wandb's own clients", SCENARIOS, CLIENTS),)
