@@ -83,7 +83,9 @@ def _write(tool: Environment, folder: Path, shape: Shape) -> None:
 def _round(tool: Environment, folder: Path, shape: Shape) -> dict[str, float]:
     home = folder / "sync"
     runs = home / "runs"
-    shutil.copytree(_written(folder / "written", tool, shape), runs, symlinks=True)
+    written = _written(folder / "written", tool, shape)
+    # wandb leaves sockets of its helper process behind
+    shutil.copytree(written, runs, symlinks=True, ignore=shutil.ignore_patterns("*.sock"))
     sender, receiver_cpu = _SYNC[tool.tool](_Work(tool, shape, home, runs))
     shutil.rmtree(home)
     return {

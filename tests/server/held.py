@@ -74,7 +74,8 @@ class Held:
     def _source(self, journal: dict[str, Any]) -> JournalSource:
         with self.store.read() as tx:
             stretches = [Stretch(*row) for row in journals.stretches_of(tx, journal["id"])]
-            tail = journals.tail_of(tx, journal["id"])
+            pieces = journals.pieces_from(tx, journal["id"], journal["flushed"])
+        tail = b"".join(journal_bytes(self.blobs, pieces))
         segments = [
             Segment(
                 kind=row["kind"],

@@ -8,15 +8,16 @@ in C: ten times as fast as message objects. A row that does not fit is parsed as
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import cached_property
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 
 from holdfast.errors import DamagedError
 from holdfast.records.decode import history_row, parse
 from holdfast.records.values import loads, read_value
 
-__all__ = ["Batch", "batches"]
+__all__ = ["Batch", "batches", "number_values"]
 
 _NUMBER = rb"([-+.0-9eE]+|NaN|-?Infinity)"
 #: steps that are spelled as such; others take the slow way
@@ -32,23 +33,71 @@ _LENGTHS = b"|".join(re.escape(bytes([size])) + b".{%d}" % size for size in rang
 _TAIL = rb"(?:(?:\x82\x01|\x9a\x01|\xc2\x0c)(?:%b))*" % _LENGTHS
 
 
-class Batch(NamedTuple):
+class Batch:
     """Consecutive rows with the same keys.
 
-    ``columns[i]`` holds the values of ``keys[i]``, one a row: tokens (the bytes of a JSON number)
-    when ``tokens`` is true, else values as logged, nested dicts included. ``steps`` holds each
-    row's step, None where the record names none. ``_step`` is not among the keys.
+    Attributes:
+        keys: without ``_step``.
+        columns: ``columns[i]`` holds the values of ``keys[i]``, one a row: tokens (the bytes of a
+            JSON number) when ``tokens`` is true, else values as logged, nested dicts included.
+        steps: each row's step, None where the record names none.
+        tokens: what the columns hold.
     """
 
-    keys: tuple[str, ...]
-    columns: tuple[Sequence[Any], ...]
-    steps: list[int | None]
-    tokens: bool
+    tokens = False
+
+    def __init__(
+        self, keys: tuple[str, ...], columns: Sequence[Sequence[Any]], steps: list[int | None]
+    ) -> None:
+        self.keys = keys
+        self.columns = columns
+        self.steps = steps
 
     def values(self, index: int, begin: int = 0, end: int | None = None) -> list[Any]:
         """Column ``index`` of rows ``begin`` to ``end`` as Python values, ints and floats apart."""
-        column = self.columns[index][begin:end]
-        return _values(column) if self.tokens else list(column)
+        return list(self.columns[index][begin:end])
+
+    def row(self, number: int) -> list[Any]:
+        """The values of one row, in the order of the keys."""
+        return [column[number] for column in self.columns]
+
+
+class _Matched(Batch):
+    """Records that have a shape, taken apart when their columns are first asked for.
+
+    Who takes a journal in needs only the steps and the last row.
+    """
+
+    tokens = True
+
+    def __init__(self, shape: _Shape, payloads: Sequence[bytes], steps: list[int | None]) -> None:
+        self.keys = shape.keys
+        self.steps = steps
+        self._shape = shape
+        self._payloads = payloads
+
+    @cached_property
+    def columns(self) -> Sequence[Sequence[Any]]:  # type: ignore[override]
+        return self._shape.columns(self._payloads)
+
+    def values(self, index: int, begin: int = 0, end: int | None = None) -> list[Any]:
+        return number_values(self.columns[index][begin:end])
+
+    def row(self, number: int) -> list[Any]:
+        [payload] = self._payloads[number : number + 1]
+        return number_values([token for [token] in self._shape.columns([payload])])
+
+
+def number_values(tokens: Sequence[bytes]) -> list[Any]:
+    """JSON numbers as Python values, ints and floats apart; what is none stays text.
+
+    >>> number_values([b"1", b"2.5", b"NaN"])
+    [1, 2.5, nan]
+    """
+    try:
+        return loads(b"[" + b",".join(tokens) + b"]")  # type: ignore[no-any-return]
+    except ValueError:  # a token that only looked like a number
+        return [read_value(token.decode()) for token in tokens]
 
 
 def batches(payloads: Sequence[bytes]) -> list[Batch]:
@@ -69,10 +118,11 @@ def batches(payloads: Sequence[bytes]) -> list[Batch]:
         names = _names(history, row)
         shape = None if names is None else _shape(names, again=names == before)
         before = names
-        rows = [] if shape is None else shape.rows_from(payloads, begin)
-        if shape is not None and len(rows) > 1:
-            found.append(shape.batch(rows))
-            begin += len(rows)
+        steps = [] if shape is None else shape.steps_from(payloads, begin)
+        if shape is not None and len(steps) > 1:
+            end = begin + len(steps)
+            found.append(_Matched(shape, payloads[begin:end], steps))
+            begin = end
         else:
             _add_row(found, row)
             begin += 1
@@ -95,7 +145,7 @@ def _add_row(found: list[Batch], row: dict[str, Any]) -> None:
             column.append(row[key])  # type: ignore[attr-defined]
         last.steps.append(step)
     else:
-        found.append(Batch(tuple(row), tuple([value] for value in row.values()), [step], False))
+        found.append(Batch(tuple(row), tuple([value] for value in row.values()), [step]))
 
 
 class _Shape:
@@ -109,34 +159,36 @@ class _Shape:
         if step_item >= 0:
             names.insert(step_item, "_step")
         head = rb"(?:\x08%b)?\x12%b" % (_VARINT, _VARINT)
-        items = b"".join(_item_pattern(name) for name in names)
+        items = b"".join(map(_item_pattern, names))
         step = rb"(?:\x12(?:\x00|.\x08(%b)))" % _VARINT
         if step_item >= 0:
             step += b"?"
-        pattern = re.compile(head + items + step + _TAIL, re.DOTALL)
-        self.match: Callable[[bytes], re.Match[bytes] | None] = pattern.fullmatch
+        whole = head + items + step + _TAIL
+        self._whole = re.compile(whole, re.DOTALL).fullmatch
+        # Every group is an object for every row: where only steps are wanted, only they are one.
+        steps = whole.replace(_NUMBER, b"(?:" + _NUMBER[1:])
+        self._steps = re.compile(steps, re.DOTALL).fullmatch
 
-    def rows_from(self, payloads: Sequence[bytes], begin: int) -> list[tuple[bytes, ...]]:
-        """The tokens of the payloads from ``begin`` on that have this shape, a tuple a row."""
-        rows = []
-        match = self.match
+    def steps_from(self, payloads: Sequence[bytes], begin: int) -> list[int | None]:
+        """The steps of the payloads from ``begin`` on that have this shape."""
+        match = self._steps
+        tokens = []
         for payload in islice(payloads, begin, None):
             found = match(payload)
             if found is None:
                 break
-            rows.append(found.groups())
-        return rows
+            tokens.append(found[1])
+        return [int(token) for token in tokens] if self.step_item >= 0 else _steps(tokens)
 
-    def batch(self, rows: list[tuple[bytes, ...]]) -> Batch:
-        """Rows of this shape as columns."""
+    def columns(self, payloads: Sequence[bytes]) -> Sequence[Sequence[bytes]]:
+        """The tokens of payloads of this shape, a column a key."""
+        match = self._whole
+        rows = [match(payload).groups() for payload in payloads]  # type: ignore[union-attr]
         columns = list(zip(*rows, strict=True))
-        numbers = columns.pop()
-        steps: list[int | None]
+        del columns[-1]  # the step of the record
         if self.step_item >= 0:
-            steps = [int(token) for token in columns.pop(self.step_item)]
-        else:
-            steps = _steps(numbers)
-        return Batch(self.keys, tuple(columns), steps, True)
+            del columns[self.step_item]
+        return columns
 
 
 #: Shapes of rows that came twice in a row. Real wandb since 0.18 writes the keys of each row in
@@ -201,10 +253,3 @@ def _varint(data: bytes) -> int:
         number |= (byte & 127) << (7 * index)
     number &= 0xFFFFFFFFFFFFFFFF
     return number if number < 1 << 63 else number - (1 << 64)
-
-
-def _values(tokens: Sequence[bytes]) -> list[Any]:
-    try:
-        return loads(b"[" + b",".join(tokens) + b"]")  # type: ignore[no-any-return]
-    except ValueError:  # a token that only looked like a number
-        return [read_value(token.decode()) for token in tokens]

@@ -59,7 +59,7 @@ class ServerSettings:
         port: the port to listen on; 0 takes a free one.
         data: the data folder.
         limits: what one request may bring.
-        flush_seconds: how often the background work looks for journals to write out.
+        flush_seconds: how often the background work looks for histories that wait for segments.
 
     Raises:
         UsageError: the port is no port.
@@ -69,7 +69,7 @@ class ServerSettings:
     port: int = DEFAULT_PORT
     data: Path = field(default_factory=lambda: default_data_folder())
     limits: Limits = field(default_factory=Limits)
-    flush_seconds: float = 10.0
+    flush_seconds: float = 2.0
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:

@@ -6,7 +6,7 @@ import itertools
 import math
 import random
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from holdfast.records import encode
 from holdfast.records.encode import HistoryEncoder, MetricDef
 from holdfast.records.schema import Record
 from holdfast.server.history import read_columns, read_console
-from holdfast.server.ingest import PositionMismatch, chunks
+from holdfast.server.ingest import PositionMismatch, chunks, segments
 
 
 @pytest.fixture
@@ -97,8 +97,15 @@ def test_any_sizes_of_chunks_give_the_same(
     made = journal_of(rows, before=stats[:10] + text[:10], after=stats[10:] + text[10:])
     whole = Held(tmp_path / "whole")
     send(whole, made)
-    monkeypatch.setattr(chunks, "TAIL_ROWS", 64)  # so that tails are written out on the way
-    send(held, made, frames)
+    monkeypatch.setattr(chunks, "INLINE_BYTES", 3000)  # so that there are pieces of both kinds
+    monkeypatch.setattr(segments, "SLICE_BYTES", 2000)
+    for number, (start, data) in enumerate(made.pieces(frames)):
+        held.ingest.chunk(RUN, made.journal, start, data, "gone")
+        if number % 3 == 2:
+            held.ingest.flush(1, idle=-1)
+    before = values(held)
+    held.ingest.flush(1, idle=-1)
+    assert values(held) == before
     assert values(held) == values(whole)
     assert [row[1:4] for row in held.rows(latest=False)] == [
         row[1:4] for row in whole.rows(latest=False)
@@ -118,19 +125,64 @@ def test_any_sizes_of_chunks_give_the_same(
     assert held.table("segments"), "nothing was written out"
 
 
-def test_long_tails_leave_the_database(held: Held) -> None:
+def test_long_journals_leave_the_database(held: Held, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(segments, "SLICE_BYTES", 1 << 20)
     made = journal_of(rows_of_training(6000))
     send(held, made, 500)
-    assert len(made.data) > 2 * chunks.TAIL_BYTES
-    inline = sum(len(row["data"] or b"") for row in held.table("pieces"))
-    assert inline < chunks.TAIL_BYTES
-    assert len([row for row in held.table("pieces") if row["blob"]]) == 2
-    assert len(held.rows()) == 6000
+    assert len(made.data) > 2 << 20
+    whole, run = held.rows(), held.run()
+    assert len(whole) == 6000
+    held.ingest.flush(1, idle=-1)
+    assert all(row["data"] is None for row in held.table("pieces"))
     assert held.bytes_of(made.journal) == made.data
-    segments = sorted(held.table("segments"), key=lambda row: row["first_row"])
-    assert segments[0]["first_row"] == 0
-    assert segments[0]["rows"] == segments[1]["first_row"]
-    assert segments[0]["end"] == segments[1]["start"]
+    found = sorted(held.table("segments"), key=lambda row: row["first_row"])
+    assert len(found) == 3
+    assert found[0]["first_row"] == 0
+    for before, after in itertools.pairwise(found):
+        assert before["first_row"] + before["rows"] == after["first_row"]
+        assert before["end"] == after["start"]
+    assert held.rows() == whole
+    assert held.run() == run
+
+
+def test_a_chunk_that_arrives_while_segments_are_made(
+    held: Held, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = journal_of(rows_of_training(60))
+    (_, first), (start, second) = made.pieces(40)
+    held.ingest.chunk(RUN, made.journal, 0, first, "alive")
+    put = held.blobs.put
+
+    def put_late(name: str, parts: Iterable[bytes]) -> None:
+        put(name, parts)
+        if held.ingest.position(RUN, made.journal) == start:
+            held.ingest.chunk(RUN, made.journal, start, second, "gone")
+
+    monkeypatch.setattr(held.blobs, "put", put_late)
+    held.ingest.flush(1, idle=-1)
+    assert [row.step for row in held.rows()] == list(range(60))
+    assert held.bytes_of(made.journal) == made.data
+
+
+def test_two_that_make_the_same_segments(held: Held, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = journal_of(rows_of_training(60))
+    send(held, made)
+    before = held.rows()
+    put = held.blobs.put
+    first = True
+
+    def put_after_another(name: str, parts: Iterable[bytes]) -> None:
+        nonlocal first
+        if first:
+            first = False
+            assert held.ingest.flush(1, idle=-1) == 1
+        put(name, parts)
+
+    monkeypatch.setattr(held.blobs, "put", put_after_another)
+    assert held.ingest.flush(1, idle=-1) == 0
+    assert len(held.table("segments")) == 1
+    assert held.rows() == before
+    assert held.bytes_of(made.journal) == made.data
 
 
 def test_bytes_after_the_last_whole_frame_are_left(held: Held) -> None:

@@ -55,7 +55,8 @@ def writes(held: Held, made: Made) -> dict[str, Callable[[], object]]:
 @pytest.mark.parametrize("what", ["chunk", "pack", "names"])
 def test_a_full_database(tmp_path: Path, what: str) -> None:
     held = Held(tmp_path)
-    made = journal_of(rows_of_training(1500))
+    made = journal_of(rows_of_training(500))
+    assert len(made.data) < chunks.INLINE_BYTES
     held.ingest.chunk(RUN, made.journal, 0, made.data[: made.ends[99]], "alive")
     held.ingest.put_pack(RUN.entity, [(digest_of(b"x"), b"x")])
     fill_database(held, full=True)
@@ -117,7 +118,7 @@ def test_a_disk_without_room_for_blobs(tmp_path: Path) -> None:
     made = journal_of(rows_of_training(4000))
     position = held.ingest.position(RUN, made.journal)
     assert position == made.ends[99]
-    assert len(made.data) - position > chunks.TAIL_BYTES
+    assert len(made.data) - position > (1 << 20)
     held.ingest.chunk(RUN, made.journal, position, made.data[position:], "gone")
     assert held.ingest.receipt(RUN, made.journal, claim_of(made)).rows == 4000
     held.close()

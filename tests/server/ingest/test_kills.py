@@ -28,7 +28,7 @@ from holdfast.wire import FileEntry, digest_of
 from server.held import RUN, Held
 from server.making import claim_of, journal_of, rows_of_training
 
-chunks.TAIL_ROWS = 300
+chunks.INLINE_BYTES = 10_000  # so that there are pieces of both kinds
 held = Held(Path(sys.argv[1]))
 frames = int(sys.argv[2])
 made = journal_of(rows_of_training(int(sys.argv[3])))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from server.making import claim_of, journal_of, rows_of_training
 from sqlalchemy import text
 
 from holdfast.server.ingest import upkeep
+from holdfast.server.ingest.base import Base
 from holdfast.wire import FileEntry, digest_of
 
 
@@ -58,8 +60,18 @@ def test_one_journal_that_cannot_be_written_out(
     with held.store.write() as tx:
         tx.execute(text("DELETE FROM stretches WHERE journal_pk = 2"))
     assert held.ingest.flush(10, idle=-1) == 2
-    assert f"the tail of journal {made[1].journal} of run {RUN}" in caplog.text
+    assert f"no segments can be made of journal {made[1].journal} of run {RUN}" in caplog.text
     assert held.bytes_of(made[1].journal) == made[1].data
+
+
+def test_a_long_tail_does_not_wait_until_its_journal_is_idle(held: Held) -> None:
+    made = journal_of(rows_of_training(6000))
+    assert len(made.data) > upkeep.LONG_TAIL
+    held.ingest.chunk(RUN, made.journal, 0, made.data, "alive")
+    base = Base(held.store, held.blobs, clock=lambda: time.time() + 2 * upkeep.RESTING_SECONDS)
+    assert upkeep.flush(base, 10, idle=30.0) == 1
+    assert len(held.rows()) == 6000
+    assert sum(row["rows"] for row in held.table("segments")) == 6000
 
 
 def age(held: Held, folder: str, seconds: float) -> None:

@@ -59,28 +59,24 @@ class Parts:
     web: Path
 
 
-async def _parts(request: Request) -> Parts:
+def _parts_of(request: Request) -> Parts:
     return cast(Parts, request.app.state.parts)
 
 
-PartsOf = Annotated[Parts, Depends(_parts)]
+async def _parts(request: Request) -> Parts:
+    return _parts_of(request)
 
 
-async def _signed_in(request: Request, parts: PartsOf) -> User:
-    return await parts.authority.user_of(request)
-
-
-SignedIn = Annotated[User, Depends(_signed_in)]
+async def _signed_in(request: Request) -> User:
+    return await _parts_of(request).authority.user_of(request)
 
 
 async def _this_run(entity: str, project: str, run_id: str) -> RunPath:
     return RunPath(check_entity(entity), check_project(project), check_run_id(run_id))
 
 
-ThisRun = Annotated[RunPath, Depends(_this_run)]
-
-
-async def _own_entity(entity: str, user: SignedIn) -> str:
+async def _own_entity(request: Request, entity: str) -> str:
+    user = await _signed_in(request)
     if check_entity(entity) != user.name:
         raise RefusedError(
             f"user {user.name!r} may not write into {entity!r}",
@@ -91,13 +87,18 @@ async def _own_entity(entity: str, user: SignedIn) -> str:
     return entity
 
 
+async def _own_run(request: Request, entity: str, project: str, run_id: str) -> RunPath:
+    run = await _this_run(entity, project, run_id)
+    await _own_entity(request, entity)
+    return run
+
+
+# None depends on another: each level of that costs as much as a small statement, and a small run
+# is five requests.
+PartsOf = Annotated[Parts, Depends(_parts)]
+SignedIn = Annotated[User, Depends(_signed_in)]
+ThisRun = Annotated[RunPath, Depends(_this_run)]
 OwnEntity = Annotated[str, Depends(_own_entity)]
-
-
-async def _own_run(run: ThisRun, entity: OwnEntity) -> RunPath:
-    return run._replace(entity=entity)
-
-
 OwnRun = Annotated[RunPath, Depends(_own_run)]
 
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from holdfast.records.batch import Batch
+from holdfast.records.batch import Batch, number_values
 from holdfast.records.values import dumps
 
 __all__ = [
@@ -26,7 +26,6 @@ __all__ = [
     "key_of",
     "kinds",
     "merge_kinds",
-    "parse_tokens",
     "row_kinds",
     "rows_of",
 ]
@@ -64,12 +63,7 @@ class Gathered:
 
     def plain(self) -> list[Any]:
         """The values as Python objects."""
-        return parse_tokens(self.values) if self.tokens else list(self.values)
-
-
-def parse_tokens(tokens: Sequence[bytes]) -> list[Any]:
-    """JSON numbers as Python objects, ints and floats apart; what is none stays text."""
-    return Batch(("",), (tokens,), [], True).values(0)
+        return number_values(self.values) if self.tokens else list(self.values)
 
 
 def gather(batches: Sequence[Batch]) -> dict[Path, Gathered]:
@@ -245,7 +239,7 @@ def _joined(found: Sequence[_Part], total: int) -> Gathered:
         if part.tokens == tokens:
             values += part.values
         else:
-            values += [_token(v) for v in part.values] if tokens else parse_tokens(part.values)
+            values += [_token(v) for v in part.values] if tokens else number_values(part.values)
     return Gathered(values, np.concatenate([part.rows for part in found]), tokens)
 
 

@@ -197,7 +197,7 @@ def _rows_after(source: JournalSource, flushed: int) -> list[Batch]:
     if source.open_row is not None:
         row = {key: value for key, value in source.open_row.items() if key != STEP}
         columns = tuple([value] for value in row.values())
-        batches.append(Batch(tuple(row), columns, [_open_step(source)], False))
+        batches.append(Batch(tuple(row), columns, [_open_step(source)]))
     return batches
 
 

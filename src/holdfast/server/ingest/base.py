@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from holdfast.server.blobstore import BlobStore
 from holdfast.server.metastore import MetaStore
 
-__all__ = ["Base", "Locks", "fresh"]
+__all__ = ["Base", "Locks", "fresh", "journal_blob"]
 
 _STRIPES = 128
 
@@ -54,3 +54,8 @@ def fresh() -> str:
     for the one that the next attempt writes, and can be swept at any time.
     """
     return secrets.token_hex(6)
+
+
+def journal_blob(journal: str, start: int, end: int) -> str:
+    """A new name for a blob with a journal's bytes from one position to another."""
+    return f"journals/{journal[:2]}/{journal}-{start}-{end}-{fresh()}"

@@ -1,8 +1,8 @@
 """Chunks of a journal: taken in order, once each, with all that follows from them.
 
-The order that makes a crash harmless: blobs first (only when the tail has grown long), then one
-transaction that moves the position, the bytes or their names, stretches, segments and the run's
-row together. Must not know HTTP or how a segment is laid out.
+The order that makes a crash harmless: a long chunk's bytes first, as a blob; then one transaction
+that moves the position, the bytes or their name, stretches and the run's row together. Segments
+are made later, and nobody waits for them (`segments`). Must not know HTTP.
 """
 
 from __future__ import annotations
@@ -16,26 +16,23 @@ from holdfast.records.replay import Applied, Replay
 from holdfast.records.values import dumps, loads
 from holdfast.server.history import (
     Stretch,
-    Tail,
     batch_kinds,
     extend,
     merge_kinds,
-    read_tail,
     row_kinds,
     step_array,
 )
 from holdfast.server.ingest import merge
-from holdfast.server.ingest.base import Base
+from holdfast.server.ingest.base import Base, journal_blob
 from holdfast.server.ingest.errors import PositionMismatch, invalid
-from holdfast.server.ingest.writeout import Span, WrittenOut, write_out
 from holdfast.server.metastore import Transaction, journals, runs
 from holdfast.server.metastore.journals import NO_KEYS, HeldJournal, HeldPiece
 
-__all__ = ["TAIL_BYTES", "TAIL_ROWS", "flush", "position", "take"]
+__all__ = ["INLINE_BYTES", "position", "take"]
 
-TAIL_BYTES = 1024 * 1024
-TAIL_ROWS = 20_000
-"""A tail that reaches one of these is written out; until then it lies in the metastore."""
+INLINE_BYTES = 256 * 1024
+"""A chunk shorter than this lies in the metastore until segments are made; a longer one is a blob
+at once."""
 
 
 def position(base: Base, run: RunPath, journal: str) -> int:
@@ -59,38 +56,14 @@ def take(base: Base, run: RunPath, journal: str, chunk: tuple[int, bytes], write
                 _hear(base, held, writer)
             return at
         arrived = _read(held, data, start)
-        written = None
-        if _is_long(held, arrived):
-            written = _write_out(base, journal, held, arrived)
+        piece = _piece(base, journal, arrived)
         now = base.clock()
         values = _values(held, arrived, writer, now)
         with base.store.write(durable=False) as tx:
             if held is None:
                 held = journals.create(tx, run, journal, now)
-            _store(tx, held, arrived, written, values)
+            _store(tx, held, arrived, piece, values)
     return arrived.end
-
-
-def flush(base: Base, run: RunPath, journal: str) -> bool:
-    """Write a journal's tail out as it is; False when there is none."""
-    with base.locks.of(run):
-        with base.store.read() as tx:
-            held = journals.find(tx, run, journal)
-            if held is None or held.position == held.flushed:
-                return False
-            data = journals.tail_of(tx, held.pk)
-            before = journals.segment_ends(tx, held.pk)
-            stretches = [Stretch(*row) for row in journals.stretches_of(tx, held.pk)]
-        tail = read_tail(data, held.flushed, held.flushed_rows)
-        span = Span(journal, held.flushed, data, tail)
-        written = write_out(base.blobs, span, before, stretches)
-        with base.store.write(durable=False) as tx:
-            values = {"flushed": held.position, "flushed_rows": held.rows}
-            if not journals.update_at(tx, held.pk, held.position, values):
-                return False  # another process took a chunk meanwhile: what was written is orphaned
-            journals.flush_tail(tx, held.pk, written.piece)
-            journals.add_segments(tx, held.pk, written.segments)
-    return True
 
 
 @dataclass
@@ -118,32 +91,12 @@ def _read(held: HeldJournal | None, data: bytes, start: int) -> _Arrived:
     return _Arrived(start, found.end, data[: found.end - start], gaps, replay, applied)
 
 
-def _is_long(held: HeldJournal | None, arrived: _Arrived) -> bool:
-    flushed, flushed_rows = (0, 0) if held is None else (held.flushed, held.flushed_rows)
-    tail_rows = arrived.replay.rows - flushed_rows
-    return arrived.end - flushed >= TAIL_BYTES or tail_rows >= TAIL_ROWS
-
-
-def _write_out(base: Base, journal: str, held: HeldJournal | None, arrived: _Arrived) -> WrittenOut:
-    """Write the tail and the chunk out together."""
-    data, tail, start = b"", Tail([], [], []), arrived.start
-    before: dict[str, int] = {}
-    stretches: list[Stretch] = []
-    if held is not None:
-        with base.store.read() as tx:
-            before = journals.segment_ends(tx, held.pk)
-            stretches = [Stretch(*row) for row in journals.stretches_of(tx, held.pk)]
-            if held.flushed < held.position:
-                data = journals.tail_of(tx, held.pk)
-        start = held.flushed
-        tail = read_tail(data, start, held.flushed_rows)
-    more = _further(stretches[-1] if stretches else None, held, arrived)
-    if more and stretches and more[0].number == stretches[-1].number:
-        stretches.pop()
-    new = arrived.applied
-    together = Tail(tail.rows + new.rows, tail.stats + new.stats, tail.console + new.console)
-    span = Span(journal, start, data + arrived.data, together)
-    return write_out(base.blobs, span, before, [*stretches, *more])
+def _piece(base: Base, journal: str, arrived: _Arrived) -> HeldPiece:
+    if len(arrived.data) < INLINE_BYTES:
+        return HeldPiece(arrived.start, arrived.end, None, arrived.data)
+    name = journal_blob(journal, arrived.start, arrived.end)
+    base.blobs.put(name, [arrived.data])
+    return HeldPiece(arrived.start, arrived.end, name, None)
 
 
 def _further(last: Stretch | None, held: HeldJournal | None, arrived: _Arrived) -> list[Stretch]:
@@ -159,6 +112,7 @@ def _values(held: HeldJournal | None, arrived: _Arrived, writer: str, now: float
     if replay.run is not None and replay.run.start_time > 0:
         started_at = replay.run.start_time
     return {
+        "role": replay.role,
         "started_at": started_at,
         "position": arrived.end,
         "replay": replay.to_json(),
@@ -194,24 +148,17 @@ def _store(
     tx: Transaction,
     held: HeldJournal,
     arrived: _Arrived,
-    written: WrittenOut | None,
+    piece: HeldPiece,
     values: dict[str, Any],
 ) -> None:
     """All rows that change with the chunk, in the caller's transaction."""
-    if written is not None:
-        values |= {"flushed": arrived.end, "flushed_rows": arrived.replay.rows}
     if not journals.update_at(tx, held.pk, arrived.start, values):
         raise PositionMismatch(_position(tx, held))
     if arrived.applied.rows:
         last = journals.last_stretch(tx, held.pk)
         more = _further(None if last is None else Stretch(*last), held, arrived)
         journals.put_stretches(tx, held.pk, [asdict(stretch) for stretch in more])
-    if written is None:
-        piece = HeldPiece(arrived.start, arrived.end, None, arrived.data)
-        journals.add_piece(tx, held.pk, piece)
-    else:
-        journals.flush_tail(tx, held.pk, written.piece)
-        journals.add_segments(tx, held.pk, written.segments)
+    journals.add_piece(tx, held.pk, piece)
     _renew_run(tx, held, arrived.replay, values["metric_keys"])
 
 

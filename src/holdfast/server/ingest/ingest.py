@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from holdfast.ids import RunPath
+from holdfast.records.encode import StreamCounts
 from holdfast.server.blobstore import BlobStore
-from holdfast.server.ingest import chunks, files, receipts, upkeep
+from holdfast.server.ingest import append, chunks, files, receipts, removal, upkeep
+from holdfast.server.ingest.append import Held, Say
 from holdfast.server.ingest.base import Base
 from holdfast.server.metastore import MetaStore
+from holdfast.server.metastore.state import CLIENT
 from holdfast.wire import Claim, FileEntry, PartAnswer, Receipt
 from holdfast.wire.paths import check_journal_id
 
@@ -93,6 +96,45 @@ class Ingest:
             ClaimMismatch: they differ.
         """
         return receipts.give(self._base, run, check_journal_id(journal), claim)
+
+    def append(self, run: RunPath, say: Say, *, writer: str = CLIENT, role: str = "server") -> Held:
+        """Add records to a journal that the server writes itself; returns what was held before.
+
+        Args:
+            run: the run; it and its project are made when they are new.
+            say: told what is held, says which records to add: none to say only how the writer is;
+                with a header first and a run record among them they begin a journal of their own.
+            writer: as for `chunk`, or `CLIENT`.
+            role: ``server`` for what a client says of its session; ``edits`` for changes made to
+                the run by others, which go to the run's last journal if that is the server's.
+
+        Raises:
+            RefusedError: 503 ``unavailable`` when others are faster again and again.
+        """
+        return append.append(self._base, run, say, writer=writer, role=role)
+
+    def counts(self, run: RunPath) -> StreamCounts:
+        """How many lines of each stream of a client are held; none for an unknown run."""
+        return append.counts(self._base, run)
+
+    def current_journal(self, run: RunPath) -> str | None:
+        """The journal that the server writes on when it edits a run; None when there is none."""
+        return append.current(self._base, run)
+
+    def request_stop(self, run: RunPath) -> None:
+        """Ask the session that runs now to stop; a client learns of it when it next sends.
+
+        Raises:
+            NotFoundError: no such run.
+        """
+        removal.request_stop(self._base, run)
+
+    def remove_run(self, run: RunPath) -> bool:
+        """Remove a run and all that is known of it; False when there is none.
+
+        Its blobs are swept an hour later, unless another run names them too.
+        """
+        return removal.remove_run(self._base, run)
 
     def flush(self, limit: int, *, idle: float = 30.0) -> int:
         """Write out tails of journals not heard of for ``idle`` seconds; returns how many.

@@ -1,4 +1,4 @@
-"""Work that nobody waits for: writing idle tails out, removing what a crash orphaned.
+"""Work that nobody waits for: segments of tails that rest, removing what a crash orphaned.
 
 Must not know who calls it when.
 """
@@ -8,11 +8,20 @@ from __future__ import annotations
 import logging
 
 from holdfast.ids import RunPath
-from holdfast.server.ingest import chunks
 from holdfast.server.ingest.base import Base
+from holdfast.server.ingest.segments import make_segments
 from holdfast.server.metastore import contents, journals
+from holdfast.server.metastore.journals import Tails
 
-__all__ = ["ORPHAN_SECONDS", "UPLOAD_SECONDS", "flush", "sweep"]
+__all__ = [
+    "HUGE_TAIL",
+    "LONG_TAIL",
+    "ORPHAN_SECONDS",
+    "RESTING_SECONDS",
+    "UPLOAD_SECONDS",
+    "flush",
+    "sweep",
+]
 
 _log = logging.getLogger(__name__)
 
@@ -23,19 +32,29 @@ UPLOAD_SECONDS = 7 * 86400.0
 """How long an upload may rest and still be taken up again."""
 
 
+RESTING_SECONDS = 1.0
+LONG_TAIL = 1024 * 1024
+"""A tail of so many bytes is worth a segment as soon as nothing came for a second."""
+
+HUGE_TAIL = 32 * 1024 * 1024
+"""Whoever asks for a history takes the tail apart each time: more than this is never left."""
+
+
 def flush(base: Base, limit: int, idle: float) -> int:
     """See `Ingest.flush`."""
+    now = base.clock()
+    which = Tails(now - idle, now - RESTING_SECONDS, LONG_TAIL, HUGE_TAIL)
     with base.store.read() as tx:
-        found = journals.idle_tails(tx, base.clock() - idle, limit)
+        found = journals.tails(tx, which, limit)
     return sum(_flush(base, run, journal) for run, journal in found)
 
 
 def _flush(base: Base, run: RunPath, journal: str) -> bool:
-    """One journal that cannot be written out must not keep the others from it: it is logged."""
+    """One journal of which none can be made must not keep the others from it: it is logged."""
     try:
-        return chunks.flush(base, run, journal)
+        return make_segments(base, run, journal)
     except Exception:  # noqa: BLE001  whatever it is, it is in the log with its traceback
-        _log.exception("the tail of journal %s of run %s cannot be written out", journal, run)
+        _log.exception("no segments can be made of journal %s of run %s", journal, run)
         return False
 
 

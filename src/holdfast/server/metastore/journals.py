@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import and_, bindparam, delete, func, insert, or_, select, update
 
 from holdfast.ids import RunPath
 from holdfast.server.metastore.schema import journals, pieces, projects, runs, segments, stretches
@@ -22,18 +22,21 @@ __all__ = [
     "HeldJournal",
     "HeldPiece",
     "HeldStretch",
+    "Tails",
     "add_piece",
     "add_segments",
     "create",
     "find",
-    "flush_tail",
-    "idle_tails",
     "last_stretch",
+    "move_flushed",
+    "pieces_from",
     "pieces_of",
     "put_stretches",
+    "replace_inline",
+    "replay_of",
     "segment_ends",
     "stretches_of",
-    "tail_of",
+    "tails",
     "update_at",
 ]
 
@@ -115,6 +118,7 @@ _FIND = (
         journals.c.journal == bindparam("journal"),
     )
 )
+_REPLAY_OF = select(journals.c.replay).where(journals.c.id == bindparam("the_journal"))
 _FIND_PROJECT = select(projects.c.id).where(
     projects.c.entity == bindparam("entity"), projects.c.name == bindparam("project")
 )
@@ -124,13 +128,21 @@ _FIND_RUN = select(runs.c.id).where(
 _UPDATE_AT = update(journals).where(
     journals.c.id == bindparam("the_journal"), journals.c.position == bindparam("the_position")
 )
-_DELETE_TAIL = delete(pieces).where(_OF_JOURNAL, pieces.c.blob.is_(None))
+_MOVE_FLUSHED = update(journals).where(
+    journals.c.id == bindparam("the_journal"), journals.c.flushed == bindparam("the_flushed")
+)
+_DELETE_INLINE = delete(pieces).where(
+    _OF_JOURNAL,
+    pieces.c.blob.is_(None),
+    pieces.c.start >= bindparam("low"),
+    pieces.c.start < bindparam("high"),
+)
 _PIECES = (
     select(pieces.c.start, pieces.c.end, pieces.c.blob, pieces.c.data)
     .where(_OF_JOURNAL)
     .order_by(pieces.c.start)
 )
-_TAIL = select(pieces.c.data).where(_OF_JOURNAL, pieces.c.blob.is_(None)).order_by(pieces.c.start)
+_PIECES_FROM = _PIECES.where(pieces.c.start >= bindparam("low"))
 _ALL_STRETCHES = _STRETCHES.order_by(stretches.c.number)
 _LAST_STRETCH = _STRETCHES.order_by(stretches.c.number.desc()).limit(1)
 _UPDATE_STRETCH = update(stretches).where(
@@ -148,6 +160,11 @@ def find(tx: Transaction, run: RunPath, journal: str) -> HeldJournal | None:
     """A journal by name; None when nothing of it has arrived."""
     row = tx.execute(_FIND, {**run._asdict(), "journal": journal}).first()
     return None if row is None else HeldJournal(*tuple(row))
+
+
+def replay_of(tx: Transaction, pk: int) -> str:
+    """The replay of a journal as text."""
+    return str(tx.execute(_REPLAY_OF, {"the_journal": pk}).scalar_one())
 
 
 def create(tx: Transaction, run: RunPath, journal: str, now: float) -> HeldJournal:
@@ -186,10 +203,23 @@ def add_piece(tx: Transaction, pk: int, piece: HeldPiece) -> None:
     tx.execute(insert(pieces), {"journal_pk": pk, **values})
 
 
-def flush_tail(tx: Transaction, pk: int, piece: HeldPiece) -> None:
-    """Put one piece in the place of all inline ones."""
-    tx.execute(_DELETE_TAIL, {"the_journal": pk})
-    add_piece(tx, pk, piece)
+def move_flushed(tx: Transaction, held: HeldJournal, position: int, rows: int) -> bool:
+    """Say up to which position, and how many rows, segments were made.
+
+    False when that is no longer what ``held`` says: another was faster.
+    """
+    where = {"the_journal": held.pk, "the_flushed": held.flushed}
+    values = {"flushed": position, "flushed_rows": rows}
+    return bool(tx.execute(_MOVE_FLUSHED, {**values, **where}).rowcount)
+
+
+def replace_inline(
+    tx: Transaction, pk: int, span: tuple[int, int], new: Sequence[HeldPiece]
+) -> None:
+    """Put pieces in the place of the inline ones that begin in a span of positions."""
+    tx.execute(_DELETE_INLINE, {"the_journal": pk, "low": span[0], "high": span[1]})
+    for piece in new:
+        add_piece(tx, pk, piece)
 
 
 def pieces_of(tx: Transaction, pk: int) -> list[HeldPiece]:
@@ -197,9 +227,11 @@ def pieces_of(tx: Transaction, pk: int) -> list[HeldPiece]:
     return [HeldPiece(*row) for row in tx.execute(_PIECES, {"the_journal": pk})]
 
 
-def tail_of(tx: Transaction, pk: int) -> bytes:
-    """The bytes of the inline pieces, in order."""
-    return b"".join(data for (data,) in tx.execute(_TAIL, {"the_journal": pk}))
+def pieces_from(tx: Transaction, pk: int, position: int) -> list[HeldPiece]:
+    """The pieces from a position on, in order."""
+    return [
+        HeldPiece(*row) for row in tx.execute(_PIECES_FROM, {"the_journal": pk, "low": position})
+    ]
 
 
 def stretches_of(tx: Transaction, pk: int) -> list[HeldStretch]:
@@ -235,13 +267,36 @@ def segment_ends(tx: Transaction, pk: int) -> dict[str, int]:
     return {kind: int(total) for kind, total in tx.execute(_SEGMENT_ENDS, {"the_journal": pk})}
 
 
-def idle_tails(tx: Transaction, before: float, limit: int) -> list[tuple[RunPath, str]]:
-    """Journals with a tail that have not been heard of since ``before``, the longest idle first."""
+class Tails(NamedTuple):
+    """Which tails are worth a segment.
+
+    Args:
+        idle: of a journal not heard of since then (Unix seconds): any.
+        resting: of one not heard of since then: of ``long`` bytes and more.
+        long, huge: bytes; a tail of ``huge`` bytes always is.
+    """
+
+    idle: float
+    resting: float
+    long: int
+    huge: int
+
+
+def tails(tx: Transaction, which: Tails, limit: int) -> list[tuple[RunPath, str]]:
+    """Journals with such a tail, the longest unheard of first."""
+    length = journals.c.position - journals.c.flushed
     rows = tx.execute(
         select(projects.c.entity, projects.c.name, runs.c.run_id, journals.c.journal)
         .join(runs, runs.c.project_id == projects.c.id)
         .join(journals, journals.c.run_pk == runs.c.id)
-        .where(journals.c.position > journals.c.flushed, journals.c.heard_at < before)
+        .where(
+            journals.c.position > journals.c.flushed,
+            or_(
+                journals.c.heard_at < which.idle,
+                and_(length >= which.long, journals.c.heard_at < which.resting),
+                length >= which.huge,
+            ),
+        )
         .order_by(journals.c.heard_at)
         .limit(limit)
     )

@@ -49,10 +49,15 @@ __all__ = [
     "run_versions",
     "segments_of",
     "stretches_of",
+    "tail_pieces_of",
     "totals",
 ]
 
 _T = TypeVar("_T")
+
+_PIECES = select(
+    *(pieces.c[name] for name in ("journal_pk", "start", "end", "blob", "data"))
+).order_by(pieces.c.journal_pk, pieces.c.start)
 
 _BATCH = 500  # fewer than the number of parameters that any database takes in one statement
 
@@ -61,6 +66,7 @@ _BATCH = 500  # fewer than the number of parameters that any database takes in o
 class ProjectRow:
     """A project, how many runs it has and when one of them was last heard of."""
 
+    pk: int
     entity: str
     project: str
     runs: int
@@ -196,17 +202,22 @@ class Totals:
     position: int
 
 
-def project_rows(tx: Transaction) -> list[ProjectRow]:
-    """All projects, the one heard of last first."""
+def project_rows(
+    tx: Transaction, entity: str | None = None, name: str | None = None
+) -> list[ProjectRow]:
+    """All projects, or those of one entity or one name; the one heard of last first."""
     heard = func.max(runs.c.heard_at)
+    own = (projects.c.id, projects.c.entity, projects.c.name)
     query = (
-        select(
-            projects.c.entity, projects.c.name, func.count(runs.c.id), projects.c.created_at, heard
-        )
+        select(*own, func.count(runs.c.id), projects.c.created_at, heard)
         .select_from(projects.outerjoin(runs))
-        .group_by(projects.c.id, projects.c.entity, projects.c.name, projects.c.created_at)
+        .group_by(*own, projects.c.created_at)
         .order_by(heard.desc(), projects.c.entity, projects.c.name)
     )
+    if entity is not None:
+        query = query.where(projects.c.entity == entity)
+    if name is not None:
+        query = query.where(projects.c.name == name)
     return [ProjectRow(*row) for row in tx.execute(query)]
 
 
@@ -297,14 +308,15 @@ def journal_of(tx: Transaction, run: int, journal: str) -> int | None:
     return tx.execute(query).scalar_one_or_none()
 
 
-def pieces_of(
-    tx: Transaction, journal_pks: Sequence[int], *, inline_only: bool = False
-) -> list[PieceRow]:
+def pieces_of(tx: Transaction, journal_pks: Sequence[int]) -> list[PieceRow]:
     """The pieces of these journals; those of one journal in order of position."""
-    columns = (pieces.c[name] for name in ("journal_pk", "start", "end", "blob", "data"))
-    query = select(*columns).order_by(pieces.c.journal_pk, pieces.c.start)
-    if inline_only:
-        query = query.where(pieces.c.blob.is_(None))
+    return _in_batches(tx, _PIECES, pieces.c.journal_pk, journal_pks, PieceRow)
+
+
+def tail_pieces_of(tx: Transaction, journal_pks: Sequence[int]) -> list[PieceRow]:
+    """Those of the pieces of which no segments were made yet."""
+    query = _PIECES.join(journals, journals.c.id == pieces.c.journal_pk)
+    query = query.where(pieces.c.start >= journals.c.flushed)
     return _in_batches(tx, query, pieces.c.journal_pk, journal_pks, PieceRow)
 
 

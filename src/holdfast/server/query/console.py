@@ -40,7 +40,7 @@ class Console:
         """
         with self._stores.meta.read() as tx:
             pk = must_find_run(tx, run)
-            sources = sources_of(tx, [pk], "console")[pk]
+            sources = sources_of(tx, self._stores.blobs, [pk], "console")[pk]
         lines = self._lines(pk, sources)
         first = min(max(after, 0), max(len(lines) - 1, 0))
         shown = [

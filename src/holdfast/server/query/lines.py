@@ -90,7 +90,7 @@ class Lines:
             runs = reads.run_versions(tx, must_find_project(tx, entity, project), run_ids)
             found = {run_id: self._known(run, keys, request) for run_id, run in runs.items()}
             stale = [runs[run_id].pk for run_id in runs if len(found[run_id]) < len(keys)]
-            sources = sources_of(tx, stale, request.stream)
+            sources = sources_of(tx, self._stores.blobs, stale, request.stream)
         answers: list[dict[str, Any]] = []
         for run_id in run_ids:
             if run_id in runs:

@@ -16,6 +16,7 @@ from holdfast.server.metastore import MetaStore, reads
 from holdfast.server.query import files as stored
 from holdfast.server.query import projects, rows
 from holdfast.server.query.console import Console
+from holdfast.server.query.entry import RunEntry
 from holdfast.server.query.lines import Lines, LinesRequest
 from holdfast.server.query.runs import RunList, RunsRequest
 from holdfast.server.query.sources import Stores, must_find_run
@@ -47,6 +48,12 @@ class Queries:
         """``{projects}``."""
         return projects.projects(self._stores)
 
+    def numbered_projects(
+        self, entity: str, project: str | None = None
+    ) -> dict[int, dict[str, Any]]:
+        """The projects of an entity, or one of them, by their numbers on this server."""
+        return projects.numbered(self._stores, entity, project)
+
     def changes(self, entity: str, project: str, since: int | None) -> dict[str, Any]:
         """``{cursor, runs}``."""
         return projects.changes(self._stores, entity, project, since)
@@ -54,6 +61,14 @@ class Queries:
     def runs(self, entity: str, project: str, request: RunsRequest) -> dict[str, Any]:
         """``{runs, next, total}``."""
         return self._runs.page(entity, project, request)
+
+    def entries(self, entity: str, project: str) -> list[RunEntry]:
+        """All runs of a project, as `RunEntry`."""
+        return self._runs.entries(entity, project)
+
+    def entry(self, run: RunPath) -> RunEntry:
+        """One run, as `RunEntry`."""
+        return self._runs.entry(run)
 
     def keys(self, entity: str, project: str) -> dict[str, list[str]]:
         """``{metrics, system, config, summary}``."""

@@ -57,7 +57,7 @@ def sampled_rows(
 def _read(stores: Stores, run: RunPath, request: RowsRequest) -> Iterator[_Row]:
     with stores.meta.read() as tx:
         pk = must_find_run(tx, run)
-        sources = sources_of(tx, [pk])[pk]
+        sources = sources_of(tx, stores.blobs, [pk])[pk]
     keys = frozenset(request.keys) - {_STEP}
     only_step = bool(request.keys) and not keys
     rows = read_rows(

@@ -44,7 +44,7 @@ def must_find_run(tx: Transaction, run: RunPath) -> int:
 
 
 def sources_of(
-    tx: Transaction, run_pks: Sequence[int], kind: str = "history"
+    tx: Transaction, blobs: BlobStore, run_pks: Sequence[int], kind: str = "history"
 ) -> dict[int, list[JournalSource]]:
     """The journals of these runs in reading order, each with its segments of one kind and its tail.
 
@@ -61,8 +61,8 @@ def sources_of(
             stretch = Stretch(row.number, row.first_step, row.last_step, row.rows)
             stretches[row.journal_pk].append(stretch)
     tails = defaultdict(list)
-    for piece in reads.pieces_of(tx, keys, inline_only=True):
-        tails[piece.journal_pk].append(piece.data or b"")
+    for piece in reads.tail_pieces_of(tx, keys):
+        tails[piece.journal_pk].append(_bytes(piece, blobs))
     sources: dict[int, list[JournalSource]] = {pk: [] for pk in run_pks}
     for journal in journals:
         source = JournalSource(
@@ -76,6 +76,10 @@ def sources_of(
         )
         sources[journal.run_pk].append(source)
     return sources
+
+
+def _bytes(piece: reads.PieceRow, blobs: BlobStore) -> bytes:
+    return (piece.data or b"") if piece.blob is None else blobs.get(piece.blob)
 
 
 def _segment(row: reads.SegmentRow) -> Segment:
