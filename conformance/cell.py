@@ -7,6 +7,7 @@ take the server away. Must not know any scenario.
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from tools.environments import ROOT
 __all__ = ["Cell", "Lengths"]
 
 _SCRIPTS = ROOT / "conformance/scripts"
+_OURS = ROOT / "conformance/ours"
 _POLL_S = 0.1
 _QUICK_S = 150.0
 
@@ -78,16 +80,24 @@ class Cell:
     def begin(
         self, script: str, variables: dict[str, str] | None = None, **options: object
     ) -> Process:
-        """Start one of the scripts; ``options`` reach it as JSON.
+        """Start one of the scripts with the client; ``options`` reach it as JSON.
 
         Args:
-            script: its name; the truth that it tells is `told` under the same number.
+            script: its name.
             variables: of its environment, beside the usual ones.
             options: what it is to do.
         """
+        return self._start(script, self._asked(script, options), variables)
+
+    def begin_ours(self, script: str, **options: object) -> Process:
+        """Start one of the scripts offline with Holdfast's client in the place of wandb."""
+        paths = [_OURS, ROOT, ROOT / "src"]
+        variables = {"PYTHONPATH": ":".join(map(str, paths)), "WANDB_MODE": "offline"}
+        return self._start(script, self._asked(script, options), variables, Path(sys.executable))
+
+    def _asked(self, script: str, options: dict[str, object]) -> list[str]:
         told = {"told": str(self._told(len(self._begun))), "project": self.project, **options}
-        command = [str(_SCRIPTS / f"{script}.py"), json.dumps(told)]
-        return self._start(script, command, variables)
+        return [str(_SCRIPTS / f"{script}.py"), json.dumps(told)]
 
     def script(
         self, script: str, variables: dict[str, str] | None = None, **options: object
@@ -97,12 +107,22 @@ class Cell:
         process.succeed(_QUICK_S)
         return self.told(process)
 
+    def our_script(self, script: str, **options: object) -> Any:
+        """The same with Holdfast's client in the place of wandb, offline."""
+        process = self.begin_ours(script, **options)
+        process.succeed(_QUICK_S)
+        return self.told(process)
+
     def command(self, *words: str) -> Process:
         """Start ``wandb WORDS``."""
         return self._start("-".join(words[:1]), ["-m", "wandb", *words])
 
     def _start(
-        self, name: str, words: list[str], variables: dict[str, str] | None = None
+        self,
+        name: str,
+        words: list[str],
+        variables: dict[str, str] | None = None,
+        python: Path | None = None,
     ) -> Process:
         environment = {
             **surroundings(self.home, self._trap.address),
@@ -113,7 +133,7 @@ class Cell:
         }
         self.home.mkdir(exist_ok=True)
         log = self.folder / f"{len(self._begun)}-{name}.log"
-        process = Process([str(self._python), *words], self.home, environment, log)
+        process = Process([str(python or self._python), *words], self.home, environment, log)
         self._begun.append(process)
         return process
 

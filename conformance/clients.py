@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tools.environments import python_with
 
-__all__ = ["CLIENTS", "NEWEST", "PYTHON", "Client"]
+__all__ = ["CLIENTS", "FRAMEWORKS", "NEWEST", "PYTHON", "Client"]
 
 PYTHON = "3.11"
 """One Python for all: the newest on which the oldest client still installs."""
@@ -61,3 +61,21 @@ CLIENTS = (
     Client("0.31.0"),
 )
 NEWEST = CLIENTS[-1]
+FRAMEWORKS = Client(
+    "0.31.0",
+    (
+        "torch==2.13.0",
+        "transformers==5.18.0",
+        "accelerate==1.15.0",
+        "pytorch-lightning==2.6.6",
+        "keras==3.15.1",
+        "tensorflow-cpu==2.21.0",  # wandb's callbacks for Keras import it
+        "xgboost-cpu==3.2.0",
+        "lightgbm==4.7.0",
+        "scikit-learn<2",
+        "matplotlib<4",
+        *_MEDIA,
+    ),
+    "frameworks",
+)
+"""The newest client beside the frameworks that bring an integration with it."""

@@ -2,8 +2,9 @@
 
 A truth is what a script told: ``rows`` [{_step, key: value}], ``summary``, ``config``, ``console``
 {stream: [line]}, ``files`` {path: SHA-256}, and ``state``, ``exit_code``, ``tags``, ``notes``,
-``name``, ``group``, ``job_type``. What it does not name is not compared. Names that begin with an
-underscore are the client's own book-keeping and are not compared, but for ``_step``.
+``name``, ``group``, ``job_type``; ``summary_has``, ``config_has`` and ``rows_have`` where a
+framework logs more than the script knows. What it does not name is not compared. Names that begin
+with an underscore are the client's own book-keeping and are not compared, but for ``_step``.
 """
 
 from __future__ import annotations
@@ -30,20 +31,26 @@ def differences(truth: Mapping[str, Any], run: Any, downloads: Path) -> list[str
 
 
 def _all(truth: Mapping[str, Any], run: Any, downloads: Path) -> Iterator[str]:
+    yield from _about(truth, run)
+    if "rows" in truth or "rows_have" in truth:
+        held = list(run.scan_history())
+        yield from _rows(truth["rows"], held) if "rows" in truth else ()
+        yield from _rows_have(truth.get("rows_have", ()), held)
+    for name in ("config", "summary"):
+        if name in truth:
+            yield from _mappings(name, truth[name], getattr(run, name))
+        yield from _has(name, truth.get(f"{name}_has", {}), getattr(run, name))
+    if "console" in truth:
+        yield from _console(truth["console"], list(run.logs()))
+    yield from _files(truth.get("files", {}), run, downloads)
+
+
+def _about(truth: Mapping[str, Any], run: Any) -> Iterator[str]:
     for name in _PLAIN:
         if name in truth and getattr(run, name) != truth[name]:
             yield f"{name} is {getattr(run, name)!r} and not {truth[name]!r}"
     if "tags" in truth and sorted(run.tags) != sorted(truth["tags"]):
         yield f"tags are {run.tags!r} and not {truth['tags']!r}"
-    if "rows" in truth:
-        yield from _rows(truth["rows"], list(run.scan_history()))
-    for name in ("config", "summary"):
-        if name in truth:
-            yield from _mappings(name, truth[name], getattr(run, name))
-    if "console" in truth:
-        yield from _console(truth["console"], list(run.logs()))
-    if "files" in truth:
-        yield from _files(truth["files"], run, downloads)
 
 
 def _rows(wanted: Sequence[Mapping[str, Any]], held: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -75,6 +82,23 @@ def _mappings(where: str, want: Mapping[str, Any], held: Mapping[str, Any]) -> I
             yield f"{where} lacks {key} = {a!r:.200}"
         elif not same(a, b):
             yield f"{where}: {key} is {b!r:.200} and not {a!r:.200}"
+
+
+def _has(where: str, want: Mapping[str, Any], held: Mapping[str, Any]) -> Iterator[str]:
+    """Differences in what is wanted; what is held beside it is not looked at."""
+    found, wanted = flat(held), flat(want)
+    yield from _mappings(where, want, {key: found[key] for key in wanted if key in found})
+
+
+def _rows_have(
+    wanted: Sequence[Mapping[str, Any]], held: Sequence[Mapping[str, Any]]
+) -> Iterator[str]:
+    """Every wanted row's values stand in one row, in order; rows between them may hold others."""
+    rows = iter(held)
+    for want in wanted:
+        if not any(not list(_has("", want, row)) for row in rows):
+            yield f"no row has {dict(want)!r:.300} after the ones before it"
+            return
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

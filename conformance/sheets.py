@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from conformance.clients import CLIENTS, Client
-from conformance.scenarios import SCENARIOS, Scenario
+from conformance.clients import CLIENTS, FRAMEWORKS, NEWEST, Client
+from conformance.scenarios import SCENARIOS, Scenario, frameworks, way_back
 
 __all__ = ["SHEETS", "Sheet"]
 
@@ -19,4 +19,8 @@ class Sheet:
     clients: tuple[Client, ...]
 
 
-SHEETS = (Sheet("wandb's own clients", SCENARIOS, CLIENTS),)
+SHEETS = (
+    Sheet("wandb's own clients", SCENARIOS, CLIENTS),
+    Sheet("Frameworks with their wandb integration", frameworks.SCENARIOS, (FRAMEWORKS,)),
+    Sheet("The way back: Holdfast's run folders", way_back.SCENARIOS, (NEWEST,)),
+)

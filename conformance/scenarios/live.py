@@ -25,6 +25,10 @@ def _live(cell: Cell) -> None:
     cell.check(cell.told(failing))
 
 
+def _notices(cell: Cell) -> None:
+    cell.check(cell.script("notices"))
+
+
 def _same_id(cell: Cell) -> None:
     """The same id in two projects is two runs."""
     first = cell.script("live", id="same-id")
@@ -113,6 +117,7 @@ def _ddp(cell: Cell) -> None:
 SCENARIOS = (
     Scenario("live", "live run: values of every kind, config, summary, tags, exit codes", _live),
     Scenario("same-id", "the same id in two projects", _same_id),
+    Scenario("notices", "alerts, `mark_preempting`", _notices),
     Scenario("fast", "10,000 steps without a pause", _fast),
     Scenario("media", "media of every type", _media),
     Scenario("disorder", "steps out of order, repeated, with holes", _disorder),

@@ -52,7 +52,6 @@ def main() -> None:
     run.config.update({"later": "yes"})
     run.summary["best"] = 0.25
     told.summary.update({"best": 0.25, "lowest": {"min": 0.5}})
-    run.alert(title="an alert", text="with text")
     told.finish(config={**CONFIG, "later": "yes"}, **about)
 
 
