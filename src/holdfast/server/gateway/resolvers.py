@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from holdfast.server.gateway import projects, viewer
+from holdfast.server.gateway import consoles, histories, projects, run_files, runs, viewer
 from holdfast.server.gateway.context import Fields, Resolver
 
 __all__ = ["FIELDS"]
 
-_MODULES = (viewer, projects)
+_MODULES = (viewer, projects, runs, histories, consoles, run_files)
 
 
 def _merged() -> Fields:

@@ -23,11 +23,3 @@ __all__ = [
     "StoredFile",
     "Totals",
 ]
-    "LinesRequest",
-    "Queries",
-    "RowsRequest",
-    "RunEntry",
-    "RunsRequest",
-    "StoredFile",
-    "Totals",
-]

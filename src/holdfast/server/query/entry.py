@@ -6,15 +6,17 @@ Owns what can be said of a run from its row alone. Must not know HTTP or SQL.
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import Any
 
 from holdfast.ids import RunPath
-from holdfast.records.values import flatten, loads, to_strict
+from holdfast.records.values import dumps, flatten, loads, to_strict
 from holdfast.server.metastore import reads, run_state
 from holdfast.server.query.lines import SYSTEM_PREFIX
 
-__all__ = ["PLAIN_COLUMNS", "RunEntry"]
+__all__ = ["PLAIN_COLUMNS", "RunEntry", "in_order"]
 
 PLAIN_COLUMNS = frozenset(
     {"run_id", "name", "proof", "created_at", "started_at", "duration", "group", "job_type"}
@@ -134,3 +136,33 @@ def _without_wandb(text: str) -> dict[str, Any]:
     values: dict[str, Any] = loads(text)
     values.pop("_wandb", None)
     return values
+
+
+def in_order(
+    entries: Iterable[RunEntry], value: Callable[[RunEntry], Any], descending: bool
+) -> list[RunEntry]:
+    """By a value of each, numbers before texts; those without one stand last in both directions.
+
+    Runs of one value stand in the order in which they came, or the reverse of it.
+    """
+    keyed, without = [], []
+    for entry in entries:
+        key = _sort_key(value(entry))
+        if key is None:
+            without.append(entry)
+        else:
+            keyed.append((key, entry.pk, entry))
+    keyed.sort(key=lambda item: item[:2], reverse=descending)
+    without.sort(key=lambda entry: entry.pk, reverse=descending)
+    return [entry for _, _, entry in keyed] + without
+
+
+def _sort_key(value: Any) -> tuple[int, Any] | None:
+    """Numbers before texts; None for what has no place in an order."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if isinstance(value, (int, float)):
+        return (0, value)
+    if isinstance(value, str):
+        return (1, value.lower())
+    return (2, dumps(value))

@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import math
 import threading
 import time
 from collections import OrderedDict
@@ -20,9 +19,9 @@ from typing import Any
 
 from holdfast.errors import UsageError
 from holdfast.ids import RunPath
-from holdfast.records.values import dumps, to_strict
+from holdfast.records.values import to_strict
 from holdfast.server.metastore import Transaction, reads
-from holdfast.server.query.entry import PLAIN_COLUMNS, RunEntry
+from holdfast.server.query.entry import PLAIN_COLUMNS, RunEntry, in_order
 from holdfast.server.query.sources import Stores, must_find_project, must_find_run
 
 __all__ = ["RUN_STATES", "RunList", "RunsRequest"]
@@ -181,28 +180,9 @@ def _matching(entries: dict[int, RunEntry], request: RunsRequest) -> list[tuple[
 def _ordered(chosen: list[tuple[int, RunEntry]], order: str) -> list[tuple[int, RunEntry]]:
     """By a column; runs that lack it stand last in both directions."""
     column = order.removeprefix("-")
-    descending = order.startswith("-")
-    keyed, without = [], []
-    for pk, entry in chosen:
-        key = _sort_key(entry.value(column))
-        if key is None:
-            without.append((pk, entry))
-        else:
-            keyed.append((key, pk, entry))
-    keyed.sort(key=lambda item: item[:2], reverse=descending)
-    without.sort(key=lambda item: item[0], reverse=descending)
-    return [(pk, entry) for _, pk, entry in keyed] + without
-
-
-def _sort_key(value: Any) -> tuple[int, Any] | None:
-    """Numbers before texts; None for what has no place in an order."""
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return None
-    if isinstance(value, (int, float)):
-        return (0, value)
-    if isinstance(value, str):
-        return (1, value.lower())
-    return (2, dumps(value))
+    entries = [entry for _, entry in chosen]
+    ordered = in_order(entries, lambda entry: entry.value(column), order.startswith("-"))
+    return [(entry.pk, entry) for entry in ordered]
 
 
 def _row(entry: RunEntry, columns: Iterable[str]) -> dict[str, Any]:
