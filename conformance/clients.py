@@ -5,15 +5,16 @@ Owns which clients there are. Must not know scenarios.
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.environments import python_with
+from tools.environments import own_version, python_with
 
 __all__ = ["CLIENTS", "FRAMEWORKS", "NEWEST", "PYTHON", "Client"]
 
-PYTHON = "3.11"
-"""One Python for all: the newest on which the oldest client still installs."""
+PYTHON = "3.11" if shutil.which("python3.11") else own_version()
+"""One Python for all clients; where there is no 3.11, the one that runs this."""
 
 _MEDIA = ("numpy<3", "pillow<14")
 _OLD_MEDIA = ("numpy<3", "pillow<11")  # their masks name a mode that newer ones refuse
@@ -73,6 +74,7 @@ FRAMEWORKS = Client(
         "xgboost-cpu==3.2.0",
         "lightgbm==4.7.0",
         "scikit-learn<2",
+        "pandas<4",
         "matplotlib<4",
         *_MEDIA,
     ),

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 
 import holdfast
+from conformance.clients import PYTHON
 from conformance.runner import Job
 from conformance.sheets import SHEETS, Sheet
 from conformance.verdicts import Verdict
@@ -16,14 +17,14 @@ _HEAD = """# wandb's clients and Holdfast
 
 Made by `make conformance` on {day} with Holdfast {version}; do not edit.
 
-Each column is a real client from PyPI, unmodified, on Python 3.11, in an environment of its own.
-Each row is a scenario that was played with it against a live `holdfast serve`. A cell says **pass**
+Each column is a real client from PyPI, unmodified, on Python {python}, in an environment of its
+own. Each row is a scenario that was played with it against a live `holdfast serve`. A cell says **pass**
 only if what the server holds then, read back through `holdfast.Api`, equals what the script logged,
 value by value: rows, summary, config, console, digests of files, state, exit code, tags. **n/a**
 means that this client does not have the thing. Every request that a client makes to another machine
 than the server is seen, and makes its cell a failure.
 
-[Using wandb's own client](guide/wandb-clients.md) says how to point one at a server. Not served
+[Using wandb's own client](guide/wandbs-own-client.md) says how to point one at a server. Not served
 yet, and so in no row: artifacts and registry, sweeps, launch, automations, reports.
 """
 
@@ -31,7 +32,7 @@ yet, and so in no row: artifacts and registry, sweeps, launch, automations, repo
 def page(verdicts: Mapping[Job, Verdict]) -> str:
     """The page for what was played."""
     day = time.strftime("%Y-%m-%d", time.gmtime())
-    parts = [_HEAD.format(day=day, version=holdfast.__version__)]
+    parts = [_HEAD.format(day=day, version=holdfast.__version__, python=PYTHON)]
     parts.extend(_sheet(sheet, verdicts) for sheet in SHEETS)
     return "\n".join(part for part in parts if part)
 

@@ -22,7 +22,7 @@ from conformance.verdicts import MismatchError, Verdict
 from holdfast.errors import HoldfastError
 from tests.processes import Server
 
-__all__ = ["Job", "play"]
+__all__ = ["Job", "play", "play_one"]
 
 
 @dataclass(frozen=True)
@@ -53,14 +53,15 @@ def play(jobs: Sequence[Job], home: Path, lengths: Lengths, at_once: int = 2) ->
     with Server(home / "server") as server, ThreadPoolExecutor(at_once) as pool:
 
         def one(job: Job) -> Verdict:
-            verdict = _verdict(job, server, home / job.folder, lengths)
+            verdict = play_one(job, server, home / job.folder, lengths)
             _say(f"{verdict.outcome:4} {verdict.seconds:6.1f} s  {job.folder}  {verdict.reason}")
             return verdict
 
         return dict(zip(jobs, pool.map(one, jobs), strict=True))
 
 
-def _verdict(job: Job, server: Server, folder: Path, lengths: Lengths) -> Verdict:
+def play_one(job: Job, server: Server, folder: Path, lengths: Lengths) -> Verdict:
+    """Play one job; its logs go to ``folder``, which must not be there yet."""
     lack = job.scenario.lacks(job.client)
     if lack:
         return Verdict("n/a", lack)

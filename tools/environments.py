@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ["ROOT", "python_with"]
+__all__ = ["ROOT", "own_version", "python_with"]
 
 ROOT = Path(__file__).resolve().parent.parent
 _HOME = ROOT / "build/environments"
@@ -36,7 +36,7 @@ def python_with(name: str, requirements: Sequence[str], version: str = "") -> Pa
     Example:
         >>> python_with("wandb-0.31.0", ["wandb==0.31.0"], "3.11")    # doctest: +SKIP
     """
-    version = version or _own_version()
+    version = version or own_version()
     folder = _HOME / f"{name}-python{version}"
     python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     done = folder / "installed"
@@ -49,12 +49,13 @@ def python_with(name: str, requirements: Sequence[str], version: str = "") -> Pa
     return python
 
 
-def _own_version() -> str:
+def own_version() -> str:
+    """The Python that runs this, as ``3.11``."""
     return f"{sys.version_info[0]}.{sys.version_info[1]}"
 
 
 def _base(version: str) -> str:
-    if version == _own_version():
+    if version == own_version():
         return sys.executable
     found = shutil.which(f"python{version}")
     if found is None:
