@@ -405,9 +405,10 @@ def test_counts_of_streams(number: int) -> None:
     counts = StreamCounts(number, number + 1, number + 2, "a1b2c3e" * 100)
     row = HistoryEncoder().encode({"a": 1}, 0)
     replay.apply([encode.stream_counts(counts), row, encode.telemetry("3.11", "0.31.0")])
-    assert replay.counts == counts
+    replay.apply([encode.stream_counts(counts._replace(client="b"))])
+    assert replay.counts == {"": counts, "b": counts._replace(client="b")}
     assert replay.open_row is None
-    assert Replay.from_json(replay.to_json()).counts == counts
+    assert Replay.from_json(replay.to_json()).counts == replay.counts
 
 
 def test_metadata_of_several_records_is_one() -> None:

@@ -71,13 +71,14 @@ class StreamCounts(NamedTuple):
     """How many lines a server holds of each stream that a wandb client sends it.
 
     ``last_lines`` describes those lines of output that can still be rewritten, seven characters
-    each; whoever writes it reads it.
+    each; whoever writes it reads it. ``client`` tells several clients of one run apart.
     """
 
     history: int = 0
     events: int = 0
     output: int = 0
     last_lines: str = ""
+    client: str = ""
 
 
 class MetricDef(NamedTuple):
@@ -202,7 +203,8 @@ def telemetry(python_version: str, cli_version: str) -> bytes:
 def stream_counts(counts: StreamCounts) -> bytes:
     """How far the streams are held after this record, on one that W&B's readers let pass."""
     body = _int(1, counts.history) + _int(2, counts.events) + _int(3, counts.output)
-    return _sub(_TELEMETRY, _sub(_STREAM_COUNTS, body + _text(4, counts.last_lines)))
+    body += _text(4, counts.last_lines) + _text(5, counts.client)
+    return _sub(_TELEMETRY, _sub(_STREAM_COUNTS, body))
 
 
 def alert(title: str, text: str, level: str, wait: int) -> bytes:

@@ -80,7 +80,7 @@ class Replay:
             empty for a journal that training wrote.
         cleared: what of name, notes, group, job_type and tags is said to be empty.
         removed: what was removed from ``config`` and ``summary`` and not set again.
-        counts: lines held of each stream, where a server wrote the journal.
+        counts: lines held of each stream by client, where a server wrote the journal.
         open_row: the row of a step that was not closed; a reader shows it as the last row.
         records: number of records by kind. unreadable: those whose body is no record.
         rows: number of closed rows.
@@ -101,7 +101,7 @@ class Replay:
         self.role = ""
         self.cleared: list[str] = []
         self.removed: dict[str, list[str]] = {"config": [], "summary": []}
-        self.counts = StreamCounts()
+        self.counts: dict[str, StreamCounts] = {}
         self.open_row: dict[str, Any] | None = None
         self.records: Counter[str] = Counter()
         self.unreadable = 0
@@ -159,7 +159,7 @@ class Replay:
             for name, given in state["metrics"].items()
         }
         replay.records = Counter(state["records"])
-        replay.counts = StreamCounts(*replay.counts)
+        replay.counts = {name: StreamCounts(*said) for name, said in replay.counts.items()}
         return replay
 
     # rows
@@ -287,7 +287,8 @@ class Replay:
             self.client.setdefault("cli_version", record.cli_version)
         if record.HasField("stream_counts"):
             said = record.stream_counts
-            self.counts = StreamCounts(said.history, said.events, said.output, said.last_lines)
+            numbers = (said.history, said.events, said.output)
+            self.counts[said.client] = StreamCounts(*numbers, said.last_lines, said.client)
         if record.HasField("open_row"):
             row = history_row(record.open_row)
             if self.open_row is not None and self.open_row.get("_step") == row.get("_step"):

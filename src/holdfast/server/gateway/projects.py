@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from holdfast.errors import NotFoundError
+from holdfast.ids import check_project
 from holdfast.server.gateway.context import Context, Fields
-from holdfast.server.gateway.names import entity_of, make_id, project_of
+from holdfast.server.gateway.names import entity_of, make_id, may_write, project_of
 from holdfast.server.gateway.paging import connection, nothing
 from holdfast.server.gateway.times import iso
 from holdfast.server.gateway.viewer import entity_source, user_source
@@ -66,7 +67,20 @@ def _no_list(source: Any, context: Context, arguments: _Arguments) -> dict[str, 
     return nothing()
 
 
+def _upsert(source: Any, context: Context, arguments: _Arguments) -> dict[str, Any]:
+    """Make a project. What a client says of one beside its name is kept nowhere."""
+    del source
+    given = arguments["input"]
+    entity = may_write(context, entity_of(context, given.get("entityName")))
+    name = check_project(given.get("name") or "")
+    inserted = context.ingest.make_project(entity, name)
+    [(number, row)] = context.queries.numbered_projects(entity, name).items()
+    project = project_source(number, row, context)
+    return {"project": project, "model": project, "inserted": inserted}
+
+
 FIELDS: Fields = {
+    "Mutation": {"upsertModel": _upsert},
     "Query": {"project": _project, "model": _project, "models": _models},
     "Project": {"sweeps": _no_list, "allViews": _no_list},
 }

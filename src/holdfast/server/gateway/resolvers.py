@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from holdfast.server.gateway import consoles, histories, projects, run_files, runs, viewer
+from holdfast.server.gateway import (
+    changes,
+    consoles,
+    histories,
+    projects,
+    run_files,
+    runs,
+    upserts,
+    viewer,
+)
 from holdfast.server.gateway.context import Fields, Resolver
 
 __all__ = ["FIELDS"]
 
-_MODULES = (viewer, projects, runs, histories, consoles, run_files)
+_MODULES = (viewer, projects, runs, histories, consoles, run_files, upserts, changes)
 
 
 def _merged() -> Fields:

@@ -35,7 +35,7 @@ class Held:
     Args:
         run: what its row says; None for a run that is not there.
         replay: of the journal that is written on; None when there is none yet.
-        counts: lines held of a client's streams.
+        counts: lines held of the streams of the run's only client.
         greatest_step: of any row of any journal.
         stop_requested: the session that this journal holds was asked to stop.
     """
@@ -53,6 +53,11 @@ Say = Callable[[Held], Sequence[bytes]]
 
 def append(base: Base, run: RunPath, say: Say, *, writer: str, role: str) -> Held:
     """See `Ingest.append`."""
+    with base.appending.of(run):
+        return _append(base, run, say, writer=writer, role=role)
+
+
+def _append(base: Base, run: RunPath, say: Say, *, writer: str, role: str) -> Held:
     for _ in range(_TRIES):
         held, target = _look(base, run, role)
         payloads = say(held)
@@ -64,7 +69,7 @@ def append(base: Base, run: RunPath, say: Say, *, writer: str, role: str) -> Hel
                 chunks.take(base, run, target.journal, (target.position, data), writer)
             elif payloads:
                 raise ValueError("a journal begins with its header")
-        except PositionMismatch:  # another was faster
+        except PositionMismatch:  # another process was faster
             continue
         return held
     raise RefusedError(
@@ -94,7 +99,9 @@ def _look(base: Base, run: RunPath, role: str) -> tuple[Held, JournalFacts | Non
         greatest = runs.greatest_step(tx, said.pk)
     replay = None if text is None else Replay.from_json(text)
     # Of a run that a sender brought, the lines are its rows; its console was never sent as lines.
-    counts = StreamCounts(history=said.rows) if replay is None else replay.counts
+    counts = StreamCounts(history=said.rows)
+    if replay is not None:
+        counts = replay.counts.get("", StreamCounts())
     asked = said.stop_requested_at
     stop = asked is not None and (target is None or asked >= target.started_at)
     return Held(said, replay, counts, greatest, stop), target

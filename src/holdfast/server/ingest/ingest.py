@@ -5,12 +5,12 @@ Must not know HTTP. Every call may be repeated and changes nothing the second ti
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from holdfast.ids import RunPath
 from holdfast.records.encode import StreamCounts
 from holdfast.server.blobstore import BlobStore
-from holdfast.server.ingest import append, chunks, files, receipts, removal, upkeep
+from holdfast.server.ingest import append, chunks, files, receipts, upkeep, whole
 from holdfast.server.ingest.append import Held, Say
 from holdfast.server.ingest.base import Base
 from holdfast.server.metastore import MetaStore
@@ -88,6 +88,23 @@ class Ingest:
         """
         return files.put_pack(self._base, entity, pack)
 
+    def put_file(self, run: RunPath, journal: str, path: str, pieces: Iterable[bytes]) -> FileEntry:
+        """Store bytes whose digest nobody knows yet, and name them as a file of a run.
+
+        Raises:
+            NotFoundError: no such journal.
+            RefusedError: a path that leaves the run.
+        """
+        return files.put_file(self._base, run, check_journal_id(journal), path, pieces)
+
+    def forget_file(self, run: RunPath, path: str) -> bool:
+        """Take a file out of a run; False when it has none of this path."""
+        return files.forget_file(self._base, run, path)
+
+    def make_project(self, entity: str, project: str) -> bool:
+        """Make a project that may stay empty; False when it is there."""
+        return whole.make_project(self._base, entity, project)
+
     def receipt(self, run: RunPath, journal: str, claim: Claim) -> Receipt:
         """Compare a claim with what is held; the receipt's url is left empty.
 
@@ -127,14 +144,14 @@ class Ingest:
         Raises:
             NotFoundError: no such run.
         """
-        removal.request_stop(self._base, run)
+        whole.request_stop(self._base, run)
 
     def remove_run(self, run: RunPath) -> bool:
         """Remove a run and all that is known of it; False when there is none.
 
         Its blobs are swept an hour later, unless another run names them too.
         """
-        return removal.remove_run(self._base, run)
+        return whole.remove_run(self._base, run)
 
     def flush(self, limit: int, *, idle: float = 30.0) -> int:
         """Write out tails of journals not heard of for ``idle`` seconds; returns how many.

@@ -14,7 +14,7 @@ from holdfast.records.values import loads
 from holdfast.server.blobstore import BlobStore
 from holdfast.server.metastore import MetaStore, reads
 from holdfast.server.query import files as stored
-from holdfast.server.query import projects, rows, samples
+from holdfast.server.query import projects, rows, samples, stamps
 from holdfast.server.query.client import client_of
 from holdfast.server.query.console import Console
 from holdfast.server.query.entry import RunEntry
@@ -91,6 +91,14 @@ class Queries:
     def sampled(self, run: RunPath, keys: tuple[str, ...], samples: int) -> dict[str, Any]:
         """``{rows}``."""
         return rows.sampled_rows(self._stores, run, keys, samples)
+
+    def row_stamps(self, run: RunPath, least: int, greatest: int) -> frozenset[tuple[int, float]]:
+        """(step, Unix seconds) of all rows from step ``least`` to ``greatest``."""
+        return stamps.row_stamps(self._stores, run, least, greatest)
+
+    def stat_stamps(self, run: RunPath) -> frozenset[float]:
+        """Unix seconds of all samples of system metrics."""
+        return stamps.stat_stamps(self._stores, run)
 
     def spread(self, run: RunPath, request: RowsRequest, samples: int) -> list[dict[str, Any]]:
         """At most so many rows at even distances, exactly as logged."""

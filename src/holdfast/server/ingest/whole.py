@@ -1,4 +1,4 @@
-"""Removing a run, and asking one to stop.
+"""What concerns a run or a project whole: making, removing, asking to stop.
 
 Must not know who may. Blobs that nothing names any more are left to `upkeep`.
 """
@@ -8,9 +8,9 @@ from __future__ import annotations
 from holdfast.errors import NotFoundError
 from holdfast.ids import RunPath
 from holdfast.server.ingest.base import Base
-from holdfast.server.metastore import runs
+from holdfast.server.metastore import journals, reads, runs
 
-__all__ = ["remove_run", "request_stop"]
+__all__ = ["make_project", "remove_run", "request_stop"]
 
 
 def remove_run(base: Base, run: RunPath) -> bool:
@@ -29,3 +29,11 @@ def request_stop(base: Base, run: RunPath) -> None:
         if said is None:
             raise NotFoundError(f"no run {run}", "check the name")
         runs.update_run(tx, said.pk, {"stop_requested_at": base.clock()})
+
+
+def make_project(base: Base, entity: str, project: str) -> bool:
+    """See `Ingest.make_project`."""
+    with base.store.write() as tx:
+        new = reads.project_id(tx, entity, project) is None
+        journals.make_project(tx, entity, project, base.clock())
+    return new
