@@ -15,11 +15,13 @@ __all__ = ["EMPTY", "MISSING", "column", "is_time", "state_of"]
 
 
 class _Nothing:
-    """No value: `MISSING` for a key that a run lacks, `EMPTY` for a text that was left empty."""
+    """No value: `MISSING` for a key that a run lacks, `EMPTY` for a text or list left empty."""
 
 
 MISSING = _Nothing()
 EMPTY = _Nothing()
+
+_EMPTIES: tuple[Any, ...] = (None, "", [])
 
 _STATES = {"pending": "crashed"}
 """A run of which nothing was heard for long counts as crashed with W&B, where "pending" is one
@@ -28,7 +30,7 @@ that has not begun."""
 _CONFIG = ("config.",)
 _SUMMARY = ("summary_metrics.", "summaryMetrics.", "summary.")
 
-Getter = Callable[[RunEntry], Any]
+_Getter = Callable[[RunEntry], Any]
 
 
 def state_of(entry: RunEntry) -> str:
@@ -42,7 +44,7 @@ def is_time(name: str) -> bool:
     return name in _TIMES
 
 
-def column(name: str) -> Getter:
+def column(name: str) -> _Getter:
     """What gives a run's value of a column: `MISSING`, `EMPTY`, or as it was logged.
 
     Raises:
@@ -60,7 +62,7 @@ def column(name: str) -> Getter:
     )
 
 
-def _inner(side: str, key: str) -> Getter:
+def _inner(side: str, key: str) -> _Getter:
     """A key of config or summary; W&B's own config has ``.value`` in it, as in ``lr.value``."""
     first, _, rest = key.partition(".value")
     bare = first + rest if key.endswith(".value") or ".value." in key else key
@@ -86,18 +88,18 @@ def _nested(values: Any, key: str) -> Any:
     return values
 
 
-def _row(name: str) -> Getter:
+def _row(name: str) -> _Getter:
     def get(entry: RunEntry) -> Any:
         value = entry.row[name]
-        return EMPTY if value is None or value == "" else value
+        return EMPTY if value in _EMPTIES else value
 
     return get
 
 
-def _metadata(*path: str) -> Getter:
+def _metadata(*path: str) -> _Getter:
     def get(entry: RunEntry) -> Any:
         value = _nested(entry.metadata, ".".join(path))
-        return EMPTY if value is None or value == "" else value
+        return EMPTY if value in _EMPTIES else value
 
     return get
 
@@ -113,7 +115,7 @@ _TIMES = {
     "updated_at": _row("heard_at"),
 }
 
-_PLAIN: dict[str, Getter] = {
+_PLAIN: dict[str, _Getter] = {
     **_TIMES,
     "name": _row("run_id"),
     "displayName": lambda entry: entry.row["name"] or entry.row["run_id"],
