@@ -130,7 +130,7 @@ def _step(token: Any) -> int | None:
 def _moments(tokens: Sequence[Any]) -> Sequence[float | None]:
     if _ONLY_TOKENS.issuperset(map(type, tokens)):
         moments = list(map(float, tokens))
-        if math.isfinite(sum(moments)) and -_LATEST < min(moments) and max(moments) < _LATEST:
+        if math.isfinite(sum(moments)) and min(moments) > -_LATEST and max(moments) < _LATEST:
             return moments
     return [_moment(token) for token in tokens]
 
