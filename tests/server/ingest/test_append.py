@@ -51,15 +51,14 @@ def state(folder: Folder) -> tuple[str, float, float]:
 
 def test_a_session_begins_and_goes_on(folder: Folder) -> None:
     first = [*begun(name="n"), encode.stream_counts(StreamCounts(1)), ROW({"a": 1}, 0)]
-    assert folder.ingest.append(RUN, lambda held: first) == Held(
-        None, None, StreamCounts(), None, False
-    )
+    nothing = Held(None, None, StreamCounts(), None, False, 0.0)
+    assert folder.ingest.append(RUN, lambda held: first) == nothing
     held = folder.ingest.append(RUN, lambda held: [ROW({"a": 2}, 1), encode.exit_record(3, 5)])
     assert held.run is not None
     assert held.run.name == "n"
     assert held.replay is not None
     assert held.replay.rows == held.counts.history == 1
-    assert held.greatest_step == 0
+    assert (held.greatest_step, held.last_start) == (0, START)
     [journal] = folder.table("journals")
     assert (journal["role"], journal["complete"], journal["exit_code"]) == ("server", True, 3)
     assert journal["journal"] == journal_id(first[1])
@@ -228,6 +227,6 @@ def test_kills_at_random_moments(tmp_path: Path, crash_moments: int, crash_seed:
         for journal in folder.table("journals"):
             replay = Replay()
             replay.apply(scan_payloads(folder.bytes_of(journal["journal"])).payloads)
-            assert replay.counts.history == replay.rows == held
+            assert replay.counts[""].history == replay.rows == held
         folder.close()
     assert taken > 0

@@ -40,7 +40,7 @@ def edited(run: RunPath, held: Held, change: Change) -> list[bytes]:
     if held.run is None:
         raise NotFoundError(f"no run {run}", "it was deleted, or never begun")
     records = change(held.run, held.replay or Replay())
-    return [*_beginning(run), *records] if records and held.replay is None else records
+    return [*_beginning(run, held), *records] if records and held.replay is None else records
 
 
 def journal_of_edits(ingest: Ingest, run: RunPath) -> str:
@@ -53,7 +53,7 @@ def journal_of_edits(ingest: Ingest, run: RunPath) -> str:
     def say(held: Held) -> list[bytes]:
         if held.run is None:
             raise NotFoundError(f"no run {run}", "it was deleted, or never begun")
-        return _beginning(run) if held.replay is None else []
+        return _beginning(run, held) if held.replay is None else []
 
     journal = ingest.current_journal(run)
     if journal is None:
@@ -64,5 +64,5 @@ def journal_of_edits(ingest: Ingest, run: RunPath) -> str:
     return journal
 
 
-def _beginning(run: RunPath) -> list[bytes]:
-    return beginning(run, RunInfo("", start_time=time.time()), EDITS)
+def _beginning(run: RunPath, held: Held) -> list[bytes]:
+    return beginning(run, RunInfo("", start_time=time.time()), EDITS, held)

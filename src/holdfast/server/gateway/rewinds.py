@@ -44,7 +44,7 @@ def _rewind(source: Any, context: Context, arguments: Mapping[str, Any]) -> dict
         )
         counts = held.counts._replace(history=kept)
         return [
-            *beginning(run, info, SESSION),
+            *beginning(run, info, SESSION, held),
             encode.stream_counts(counts),
             encode.summary(last),
         ]

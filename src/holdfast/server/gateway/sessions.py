@@ -8,6 +8,7 @@ from __future__ import annotations
 from holdfast.ids import RunPath
 from holdfast.records import encode
 from holdfast.records.encode import RunInfo
+from holdfast.server.ingest import Held
 from holdfast.server.settings import server_version
 
 __all__ = ["EDITS", "SESSION", "beginning"]
@@ -16,13 +17,21 @@ SESSION, EDITS = "server", "edits"
 """What a journal that the server writes is for."""
 
 
-def beginning(run: RunPath, info: RunInfo, role: str) -> list[bytes]:
+_LATER_SECONDS = 0.001
+
+
+def beginning(run: RunPath, info: RunInfo, role: str, held: Held) -> list[bytes]:
     """Header and run record.
 
     Args:
         run: the run.
-        info: what is known of it, ``start_time`` for one; its place is taken from ``run``.
+        info: what is known of it, ``start_time`` for one; its place is taken from ``run``. The
+            start is put after that of the journals that are there, whatever a client's clock says.
         role: `SESSION` or `EDITS`.
+        held: of the run.
     """
-    info = info._replace(run_id=run.run_id, entity=run.entity, project=run.project)
+    start = max(info.start_time, held.last_start + _LATER_SECONDS)
+    info = info._replace(
+        run_id=run.run_id, entity=run.entity, project=run.project, start_time=start
+    )
     return [encode.header(f"holdfast-server {server_version()}", role=role), encode.run(info)]

@@ -111,7 +111,7 @@ def _records(run: RunPath, post: _Post, held: Held, queries: Queries) -> list[by
         more = bool(stats) or post.said.output.end > counts.output
         if not news.fresh and (post.rows.records or not more):
             return [] if replay is None else _ending(post, held, replay, None)
-        begin = beginning(run, _session(post.rows, news), SESSION)
+        begin = beginning(run, _session(post.rows, news), SESSION, held)
         replay = Replay()
     assert replay is not None
     return [*begin, *_lines(post, news, stats, counts, replay), *_ending(post, held, replay, news)]
@@ -165,7 +165,7 @@ def _lines(
 
 def _earlier_start(rows: JsonRows, news: News, replay: Replay) -> list[bytes]:
     """A synced run began long before its first word reached the server."""
-    if replay.run is None or replay.rows or not news.fresh:
+    if replay.run is None or replay.run.resumed or replay.rows or not news.fresh:
         return []
     moment = rows.timestamps[news.fresh[0]]
     runtime = plain_values(rows.first.get("_runtime"))
@@ -173,7 +173,7 @@ def _earlier_start(rows: JsonRows, news: News, replay: Replay) -> list[bytes]:
         runtime = 0.0
     if moment is None or not 0 <= runtime < moment:
         return []
-    start = moment if replay.run.resumed else moment - runtime
+    start = moment - runtime
     if start > replay.run.start_time - _EARLIER_SECONDS:
         return []
     return [encode.run(RunInfo(replay.run.run_id, start_time=start))]

@@ -59,7 +59,7 @@ def _upsert(source: Any, context: Context, arguments: Mapping[str, Any]) -> dict
         nonlocal inserted
         inserted = held.run is None
         if held.run is None:
-            return _first_records(run, said, context)
+            return _first_records(run, said, context, held)
         return edited(run, held, lambda row, replay: _changes(run, said, row, replay))
 
     context.ingest.append(run, say, role=EDITS)
@@ -104,10 +104,10 @@ def _read(given: Mapping[str, Any]) -> _Said:
     )
 
 
-def _first_records(run: RunPath, said: _Said, context: Context) -> list[bytes]:
+def _first_records(run: RunPath, said: _Said, context: Context, held: Held) -> list[bytes]:
     """The first words of a run."""
     info = said.info._replace(start_time=time.time(), tags=said.tags or (), **said.texts)
-    records = beginning(run, info, SESSION)
+    records = beginning(run, info, SESSION, held)
     if said.program or info.host:
         records.append(encode.environment({"program": said.program, "host": info.host}))
     if said.config is not None:

@@ -38,6 +38,8 @@ class Held:
         counts: lines held of the streams of the run's only client.
         greatest_step: of any row of any journal.
         stop_requested: the session that this journal holds was asked to stop.
+        last_start: when the last of its journals began, Unix seconds; a further one has to begin
+            later to be read after it.
     """
 
     run: RunSaid | None
@@ -45,6 +47,7 @@ class Held:
     counts: StreamCounts
     greatest_step: int | None
     stop_requested: bool
+    last_start: float
 
 
 Say = Callable[[Held], Sequence[bytes]]
@@ -92,7 +95,7 @@ def _look(base: Base, run: RunPath, role: str) -> tuple[Held, JournalFacts | Non
     with base.store.read() as tx:
         said = runs.said_of(tx, run)
         if said is None:
-            return Held(None, None, StreamCounts(), None, False), None
+            return Held(None, None, StreamCounts(), None, False, 0.0), None
         facts = runs.facts_of(tx, said.pk)
         target = _target(facts, role)
         text = None if target is None else journals.replay_of(tx, target.pk)
@@ -104,7 +107,8 @@ def _look(base: Base, run: RunPath, role: str) -> tuple[Held, JournalFacts | Non
         counts = replay.counts.get("", StreamCounts())
     asked = said.stop_requested_at
     stop = asked is not None and (target is None or asked >= target.started_at)
-    return Held(said, replay, counts, greatest, stop), target
+    last_start = facts[-1].started_at if facts else 0.0
+    return Held(said, replay, counts, greatest, stop, last_start), target
 
 
 def _target(facts: Sequence[JournalFacts], role: str) -> JournalFacts | None:
