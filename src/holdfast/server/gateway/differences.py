@@ -33,10 +33,18 @@ def same(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-def changed_config(said: Mapping[str, Any], known: Mapping[str, Any]) -> list[bytes]:
-    """The record that makes ``known`` what ``said`` is, if one is needed."""
+def changed_config(
+    said: Mapping[str, Any], known: Mapping[str, Any], *, whole: bool = True
+) -> list[bytes]:
+    """The record that makes ``known`` what ``said`` is, if one is needed.
+
+    Args:
+        said: the config.
+        known: the run's.
+        whole: what ``said`` does not say is removed.
+    """
     update = {k: v for k, v in said.items() if k not in known or not same(v, known[k])}
-    remove = [key for key in known if key not in said]
+    remove = [key for key in known if whole and key not in said]
     return [encode.config(update, remove)] if update or remove else []
 
 
@@ -44,15 +52,18 @@ def changed_summary(
     said: Mapping[str, Any],
     known: Mapping[str, Any],
     replay: Replay,
-    rows: Sequence[JsonRow],
+    rows: Sequence[JsonRow] = (),
+    *,
+    whole: bool = True,
 ) -> list[bytes]:
     """The record that makes a summary what ``said`` is, if one is needed after these rows.
 
     Args:
-        said: the summary whole.
+        said: the summary.
         known: the run's, before the rows.
         replay: of the journal that the rows go to, which says what is derived from rows.
         rows: that go before the record.
+        whole: what it does not say is removed.
     """
     derived = dict(known)
     plain = not any(one.summary for one in replay.metrics.values())
@@ -66,7 +77,7 @@ def changed_summary(
             derived.pop(key, None)  # what a rule or a merge makes of it is not worked out twice
     update = {k: v for k, v in said.items() if k not in derived or not same(v, derived[k])}
     gone = {**known, **last}.keys() - said.keys()
-    remove = [key for key in gone if not key.startswith("_")]
+    remove = [key for key in gone if whole and not key.startswith("_")]
     return [encode.summary(update, remove)] if update or remove else []
 
 

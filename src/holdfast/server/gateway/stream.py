@@ -109,7 +109,7 @@ def _records(run: RunPath, post: _Post, held: Held, queries: Queries) -> list[by
         # With rows that are all held comes output that is: it says no time by which to know it.
         more = bool(stats) or post.said.output.end > counts.output
         if not news.rows and (post.rows or not more):
-            return [] if replay is None else _ending(post, held, replay, News(()))
+            return [] if replay is None else _ending(post, held, replay, None)
         begin = beginning(run, _session(news), SESSION)
         replay = Replay()
     assert replay is not None
@@ -192,14 +192,20 @@ def _stat(said: dict[str, Any]) -> bytes:
     return encode.stats(values, float(moment) if known else time.time())  # type: ignore[arg-type]
 
 
-def _ending(post: _Post, held: Held, replay: Replay, news: News) -> list[bytes]:
-    """What is said of the run whole: summary, files, how it ended."""
+def _ending(post: _Post, held: Held, replay: Replay, news: News | None) -> list[bytes]:
+    """What is said of the run whole: summary, files, how it ended.
+
+    ``news`` is None for a session that ended before. While its folder is synced once more, the
+    summary grows again from nothing: what is missing in it is missing at the end only.
+    """
     assert held.run is not None
     said = post.said
     records: list[bytes] = []
     if post.summary is not None:
         known = loads(held.run.summary)
-        records += changed_summary(post.summary, known, replay, news.rows)
+        rows = () if news is None else news.rows
+        whole = news is not None or said.exit_code is not None
+        records += changed_summary(post.summary, known, replay, rows, whole=whole)
     uploaded = [path for path in said.uploaded if path not in replay.files]
     if uploaded:
         records.append(encode.files(uploaded))
