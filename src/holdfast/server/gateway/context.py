@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from holdfast.server.gateway.run_lists import RunLists
 from holdfast.server.gateway.signing import Signer
 from holdfast.server.ingest import Ingest
 from holdfast.server.metastore.known import KnownUsers
@@ -28,6 +29,7 @@ class Context:
         users: who may sign in.
         ingest: the write side.
         queries: the read side.
+        lists: lists of runs, of the read side.
         signer: makes and checks URLs that carry their own authority.
         base_url: of this server as the client reached it, no slash at its end.
         client_id: which of several processes that write one run asks (shared mode); else empty.
@@ -37,6 +39,7 @@ class Context:
     users: KnownUsers
     ingest: Ingest
     queries: Queries
+    lists: RunLists
     signer: Signer
     base_url: str
     client_id: str = ""

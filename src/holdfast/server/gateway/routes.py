@@ -22,6 +22,7 @@ from holdfast.server.gateway.answers import answer, refusal
 from holdfast.server.gateway.context import Context
 from holdfast.server.gateway.engine import Engine
 from holdfast.server.gateway.names import may_write
+from holdfast.server.gateway.run_lists import RunLists
 from holdfast.server.gateway.signing import Signer
 from holdfast.server.ingest import Ingest
 from holdfast.server.metastore.known import KnownUsers
@@ -63,6 +64,7 @@ class Gateway:
         self._users = users
         self._ingest = ingest
         self._queries = queries
+        self._lists = RunLists(queries)
         self._limits = limits
         self._signer = Signer(secret, clock)
         self._engine = Engine(resolvers.FIELDS)
@@ -133,6 +135,7 @@ class Gateway:
             users=self._users,
             ingest=self._ingest,
             queries=self._queries,
+            lists=self._lists,
             signer=self._signer,
             base_url=str(request.base_url).rstrip("/"),
             client_id=headers.get("x-wandb-async-client-id")

@@ -12,7 +12,6 @@ from typing import Any
 from holdfast.errors import NotFoundError
 from holdfast.ids import RunPath, check_run_id
 from holdfast.records.values import dumps
-from holdfast.server.gateway import filters
 from holdfast.server.gateway.context import Context, Fields
 from holdfast.server.gateway.names import make_id
 from holdfast.server.gateway.paging import cursor_of, nothing, span_of_page
@@ -75,10 +74,10 @@ def config_text(config: Mapping[str, Any], client: Mapping[str, Any]) -> str:
 
 
 def _runs(source: Any, context: Context, arguments: _Arguments) -> dict[str, Any]:
-    found = filters.ordered(_chosen(source, context, arguments), arguments.get("order"))
-    wanted = arguments.get("names")
-    if wanted is not None:
-        found = [entry for entry in found if entry.row["run_id"] in set(wanted)]
+    wanted, order = arguments.get("filters") or "", arguments.get("order") or ""
+    found = context.lists.found(source["entityName"], source["name"], wanted, order)
+    if (named := arguments.get("names")) is not None:
+        found = [entry for entry in found if entry.row["run_id"] in set(named)]
     names = [entry.row["run_id"] for entry in found]
     start, end = span_of_page(names, arguments, _PAGE)
     edges = [
@@ -96,18 +95,8 @@ def _runs(source: Any, context: Context, arguments: _Arguments) -> dict[str, Any
 
 
 def _run_count(source: Any, context: Context, arguments: _Arguments) -> int:
-    return len(_chosen(source, context, arguments))
-
-
-def _chosen(source: Any, context: Context, arguments: _Arguments) -> list[RunEntry]:
-    """The project's runs that the filters let through; looked for once a request."""
-    kept: dict[str, list[RunEntry]] = source.setdefault("chosen", {})
     wanted = arguments.get("filters") or ""
-    if wanted not in kept:
-        if "entries" not in source:
-            source["entries"] = context.queries.entries(source["entityName"], source["name"])
-        kept[wanted] = filters.chosen(source["entries"], wanted)
-    return kept[wanted]
+    return len(context.lists.found(source["entityName"], source["name"], wanted))
 
 
 def _run(source: Any, context: Context, arguments: _Arguments) -> dict[str, Any] | None:

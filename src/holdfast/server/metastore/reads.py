@@ -43,6 +43,7 @@ __all__ = [
     "pieces_of",
     "project_id",
     "project_rows",
+    "project_version",
     "run_heads",
     "run_pk",
     "run_rows",
@@ -225,6 +226,15 @@ def project_id(tx: Transaction, entity: str, project: str) -> int | None:
     """The key of a project, None when there is none."""
     query = select(projects.c.id).where(projects.c.entity == entity, projects.c.name == project)
     return tx.execute(query).scalar_one_or_none()
+
+
+def project_version(tx: Transaction, project: int) -> tuple[int, int]:
+    """How many runs a project has, and the last change of any; moves when one of them changes."""
+    query = select(func.count(), func.coalesce(func.max(runs.c.changed), 0)).where(
+        runs.c.project_id == project
+    )
+    count, changed = tx.execute(query).one()
+    return count, changed
 
 
 def run_heads(tx: Transaction, project: int) -> list[RunHead]:

@@ -29,6 +29,8 @@ __all__ = ["RUN_STATES", "RunList", "RunsRequest"]
 RUN_STATES = ("running", "finished", "failed", "crashed", "pending")
 
 _MAX_KEPT = 20_000
+_MAX_LISTS = 64
+_LIST_SECONDS = 2.0  # a run's state changes with the clock alone
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ class RunList:
         self._clock = clock
         self._kept: OrderedDict[int, RunEntry] = OrderedDict()
         self._keys: dict[tuple[str, str], tuple[tuple[int, int], dict[str, list[str]]]] = {}
+        self._lists: dict[int, tuple[tuple[int, ...], float, list[RunEntry]]] = {}
         self._lock = threading.Lock()
 
     def page(self, entity: str, project: str, request: RunsRequest) -> dict[str, Any]:
@@ -122,9 +125,21 @@ class RunList:
         return entry
 
     def entries(self, entity: str, project: str) -> list[RunEntry]:
-        """All runs of a project in the order in which they came; NotFoundError without it."""
+        """All runs of a project in the order in which they came; NotFoundError without it.
+
+        The very same list is given again while no run changed, for a second or two: who pages
+        through ten thousand runs asks for them two hundred times.
+        """
         with self._stores.meta.read() as tx:
-            return list(self._entries(tx, must_find_project(tx, entity, project)).values())
+            key = must_find_project(tx, entity, project)
+            version = reads.project_version(tx, key)
+            kept, until, entries = self._lists.get(key, ((), 0.0, []))
+            if kept != version or self._clock() >= until:
+                entries = list(self._entries(tx, key).values())
+                if len(self._lists) >= _MAX_LISTS:
+                    self._lists.clear()
+                self._lists[key] = version, self._clock() + _LIST_SECONDS, entries
+        return entries
 
     def _entries(self, tx: Transaction, project: int) -> dict[int, RunEntry]:
         """Every run of a project by its key; only those that changed are read again."""
