@@ -25,8 +25,8 @@ values = st.recursive(
 
 def spelled(line: str) -> dict[str, str]:
     """{key: value_json} of the record of one line."""
-    [row] = read_rows([line])
-    return {".".join(i.nested_key): i.value_json for i in parse(row.record).history.item}
+    [record] = read_rows([line]).records
+    return {".".join(i.nested_key): i.value_json for i in parse(record).history.item}
 
 
 def escaped(value: Any) -> Any:
@@ -42,12 +42,15 @@ def escaped(value: Any) -> Any:
 @settings(deadline=None)
 def test_rows_come_back(rows: list[dict[str, Any]]) -> None:
     read = read_rows([json.dumps({**row, "_step": n}) for n, row in enumerate(rows)])
-    assert [row.step for row in read] == list(range(len(rows)))
-    for row, want in zip(read, rows, strict=True):
-        found = history_row(parse(row.record).history)
-        assert found.pop("_step") == row.step
+    assert read.steps == list(range(len(rows)))
+    last: dict[str, Any] = {}
+    for number, (record, want) in enumerate(zip(read.records, rows, strict=True)):
+        found = history_row(parse(record).history)
+        assert found.pop("_step") == number
         assert same(escaped({k: v for k, v in want.items() if k != "_step"}), found)
-        assert same({**want, "_step": row.step}, plain_values(row.values))
+        last |= {**want, "_step": number}
+    assert same(last, plain_values(read.last))
+    assert same({**rows[0], "_step": 0} if rows else {}, plain_values(read.first))
 
 
 @pytest.mark.parametrize(
@@ -70,7 +73,7 @@ def test_the_last_of_two_equal_keys_counts() -> None:
 
 def test_rows_with_their_keys_in_any_order_make_one_batch() -> None:
     lines = ['{"b": 1, "_step": 0, "a": 2}', '{"a": 3, "b": 4, "_step": 1}'] * 5
-    assert len(batches([row.record for row in read_rows(lines)])) <= 2
+    assert len(batches(read_rows(lines).records)) <= 2
 
 
 @pytest.mark.parametrize(
@@ -81,7 +84,16 @@ def test_rows_with_their_keys_in_any_order_make_one_batch() -> None:
     ],
 )
 def test_steps(step: str, want: int | None) -> None:
-    assert read_rows([f'{{"_step": {step}}}'])[0].step == want
+    assert read_rows([f'{{"_step": {step}}}']).steps == [want]
+    assert read_rows([f'{{"a": 1, "_step": {step}}}', '{"a": 2, "_step": 7}']).steps == [want, 7]
+
+
+@pytest.mark.parametrize(
+    ("stamp", "want"),
+    [("1.5e9", 1.5e9), ("3", 3.0), ("NaN", None), ("1e300", None), ('"3"', None), ("null", None)],
+)
+def test_times(stamp: str, want: float | None) -> None:
+    assert read_rows([f'{{"_timestamp": {stamp}}}', "{}"]).timestamps == [want, None]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ arrive.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -17,7 +18,7 @@ from holdfast.records.decode import as_step
 from holdfast.records.plain_rows import heads_of
 from holdfast.records.values import read_value
 
-__all__ = ["JsonRow", "plain_values", "read_rows"]
+__all__ = ["JsonRows", "plain_values", "read_rows"]
 
 #: a number as the bytes of its JSON; text stays `str`, so the two are told apart
 _Token = bytes
@@ -29,51 +30,73 @@ _MAX_KEY = 80
 _MAX_DEPTH = 32
 _MAX_KEYS = 512
 _MAX_SHAPES = 256
-_ONLY_NUMBERS = frozenset({_Token})
+#: rows that are taken together: more would be faster by nothing, and hold memory
+_GROUP = 500
+_LATEST = 1e12
+_FAR = 2**62
+_ONLY_TOKENS = frozenset({_Token})
 
 
-class JsonRow(NamedTuple):
-    """One row.
+class JsonRows(NamedTuple):
+    """Rows in order, in columns: a million small objects would cost more than what is in them.
 
-    ``record`` is its history record. ``values`` is the row as it was read, numbers as the bytes of
-    their JSON (`plain_values` makes them numbers); ``step`` is None where the line names none.
+    ``records`` are their history records, ``steps`` their steps (None where a line names none),
+    ``timestamps`` when they were logged (Unix seconds, None where a line does not say). ``first``
+    is the first row as it was read, ``last`` has the last value of each key in any row; numbers in
+    both are the bytes of their JSON (`plain_values` makes them numbers).
     """
 
-    record: bytes
-    step: int | None
-    values: dict[str, Any]
+    records: list[bytes]
+    steps: list[int | None]
+    timestamps: list[float | None]
+    first: dict[str, Any]
+    last: dict[str, Any]
 
 
-def read_rows(lines: Sequence[str]) -> list[JsonRow]:
+def read_rows(lines: Sequence[str]) -> JsonRows:
     """The rows of lines of extended JSON, one object a line.
 
     Raises:
         ValueError: a line is none; it says which.
 
     Example:
-        >>> read_rows(['{"loss": 1e-5, "_step": 3}'])[0].step
-        3
+        >>> read_rows(['{"loss": 1e-5, "_step": 3}']).steps
+        [3]
     """
-    rows = []
-    shape: _Shape | None = None
+    found = JsonRows([], [], [], {}, {})
+    group: list[dict[str, Any]] = []
     for number, line in enumerate(map(str.strip, lines)):
         try:
             values, end = _scan(line, 0)
             if end != len(line) or type(values) is not dict:
                 raise ValueError("no JSON object")
-            if shape is None or not shape.fits(values):
-                shape = _shape_of(values)
-            record = None if shape is None else shape.record(values)
-            if record is None:
-                record = encode.history(_items(values))
+            if group and (len(group) == _GROUP or values.keys() != group[0].keys()):
+                _take_group(found, group)
+                group = []
+            group.append(values)
         except (ValueError, StopIteration, RecursionError) as error:
             raise ValueError(f"line {number} is no JSON object: {line[:80]!r}") from error
-        rows.append(JsonRow(record, _step(values.get("_step")), values))
-    return rows
+    if group:
+        _take_group(found, group)
+    return found
+
+
+def _take_group(found: JsonRows, group: list[dict[str, Any]]) -> None:
+    """Add rows with the same keys."""
+    if not found.records:
+        found.first.update(group[0])
+    found.last.update(group[-1])
+    shape = _shape_of(group[0])
+    records = None if shape is None else shape.records(group)
+    if records is None:
+        records = [encode.history(_items(values)) for values in group]
+    found.records.extend(records)
+    found.steps.extend(_steps([values.get("_step") for values in group]))
+    found.timestamps.extend(_moments([values.get("_timestamp") for values in group]))
 
 
 def plain_values(value: Any) -> Any:
-    """A value of `JsonRow.values` with its numbers as numbers, at any depth."""
+    """A value of `JsonRows` with its numbers as numbers, at any depth."""
     kind = type(value)
     if kind is _Token:
         return read_value(value.decode())
@@ -82,6 +105,17 @@ def plain_values(value: Any) -> Any:
     if kind is list:
         return [plain_values(inner) for inner in value]
     return value
+
+
+def _steps(tokens: Sequence[Any]) -> Sequence[int | None]:
+    if _ONLY_TOKENS.issuperset(map(type, tokens)):
+        try:
+            steps = list(map(int, tokens))
+        except ValueError:  # spelled in another way, NaN for one
+            return [_step(token) for token in tokens]
+        if min(steps) > -_FAR and max(steps) < _FAR:
+            return steps
+    return [_step(token) for token in tokens]
 
 
 def _step(token: Any) -> int | None:
@@ -93,35 +127,46 @@ def _step(token: Any) -> int | None:
         return as_step(read_value(token.decode()))
 
 
+def _moments(tokens: Sequence[Any]) -> Sequence[float | None]:
+    if _ONLY_TOKENS.issuperset(map(type, tokens)):
+        moments = list(map(float, tokens))
+        if math.isfinite(sum(moments)) and min(moments) > -_LATEST and max(moments) < _LATEST:
+            return moments
+    return [_moment(token) for token in tokens]
+
+
+def _moment(token: Any) -> float | None:
+    """A time in Unix seconds, if it can be one."""
+    moment = float(token) if type(token) is _Token else math.nan
+    return moment if abs(moment) < _LATEST else None
+
+
 class _Shape:
     """Rows of numbers with certain keys: what stands before each value is kept ready."""
 
     def __init__(self, keys: Sequence[str]) -> None:
-        self._count = len(keys)
         self._get = itemgetter(*keys)
         self._heads = [tuple(head.encode("latin-1") for head in heads_of(key)) for key in keys]
 
-    def fits(self, values: dict[str, Any]) -> bool:
-        """Whether a row has exactly these keys."""
+    def records(self, group: Sequence[dict[str, Any]]) -> list[bytes] | None:
+        """The records of rows with these keys; None when not all values are short numbers."""
+        columns = []
         try:
-            return len(values) == self._count and self._get(values) is not None
-        except KeyError:
-            return False
-
-    def record(self, values: dict[str, Any]) -> bytes | None:
-        """The record of a row that fits; None when not all of it are short numbers."""
-        tokens = self._get(values)
-        try:
-            pairs = zip(self._heads, tokens)  # noqa: B905  `strict` costs a tenth of all this
-            body = b"".join([heads[len(token)] + token for heads, token in pairs])
+            for heads, tokens in zip(self._heads, zip(*map(self._get, group)), strict=True):  # noqa: B905  the rows have the same keys
+                columns.append([heads[len(token)] + token for token in tokens])
         except (TypeError, IndexError):  # text, a list, nothing; a number of many digits
             return None
-        size = len(body)
-        if size < 128:
-            return bytes((0x12, size)) + body
-        if size < 16384:
-            return bytes((0x12, size & 127 | 128, size >> 7)) + body
-        return None
+        return [_framed(body) for body in map(b"".join, zip(*columns))]  # noqa: B905  as above
+
+
+def _framed(body: bytes) -> bytes:
+    """The record of a row with this body."""
+    size = len(body)
+    if size < 128:
+        return bytes((0x12, size)) + body
+    if size < 16384:
+        return bytes((0x12, size & 127 | 128, size >> 7)) + body
+    return bytes((0x12, size & 127 | 128, size >> 7 & 127 | 128, size >> 14)) + body
 
 
 _shapes: dict[frozenset[str], _Shape | None] = {}

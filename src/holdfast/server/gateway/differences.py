@@ -6,12 +6,12 @@ the known ones come from.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from holdfast.records import encode
 from holdfast.records.encode import MetricDef
-from holdfast.records.json_rows import JsonRow, plain_values
+from holdfast.records.json_rows import plain_values
 from holdfast.records.replay import Replay
 
 __all__ = ["changed_config", "changed_summary", "metric_records", "same"]
@@ -52,7 +52,7 @@ def changed_summary(
     said: Mapping[str, Any],
     known: Mapping[str, Any],
     replay: Replay,
-    rows: Sequence[JsonRow] = (),
+    last: Mapping[str, Any] | None = None,
     *,
     whole: bool = True,
 ) -> list[bytes]:
@@ -62,14 +62,12 @@ def changed_summary(
         said: the summary.
         known: the run's, before the rows.
         replay: of the journal that the rows go to, which says what is derived from rows.
-        rows: that go before the record.
+        last: the last value of each key in the rows that go before the record, as they were read.
         whole: what it does not say is removed.
     """
     derived = dict(known)
     plain = not any(one.summary for one in replay.metrics.values())
-    last: dict[str, Any] = {}
-    for row in rows:
-        last.update(row.values)
+    last = last or {}
     for key, token in last.items():
         if plain and not isinstance(token, dict):
             derived[key] = plain_values(token)

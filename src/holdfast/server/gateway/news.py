@@ -11,10 +11,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from holdfast.records.encode import StreamCounts
-from holdfast.records.json_rows import JsonRow
-from holdfast.records.values import read_value
+from holdfast.records.json_rows import JsonRows
 
-__all__ = ["News", "RowStamps", "StatStamps", "new_rows", "new_stats", "timestamp_of"]
+__all__ = ["News", "RowStamps", "StatStamps", "new_rows", "new_stats"]
 
 RowStamps = Callable[[int, int], frozenset[tuple[int, float]]]
 """Gives (step, timestamp) of all rows held whose steps lie between two, both included."""
@@ -24,21 +23,18 @@ StatStamps = Callable[[], frozenset[float]]
 
 
 class News(NamedTuple):
-    """Rows that are new. ``overwrites``: they stand where others are held."""
+    """Which rows of a post are new.
 
-    rows: Sequence[JsonRow]
+    ``fresh`` has their places in the post, in order. ``overwrites``: they stand where others are
+    held.
+    """
+
+    fresh: Sequence[int]
     overwrites: bool = False
 
 
-def timestamp_of(row: JsonRow) -> float | None:
-    """When a row was logged, if it says so."""
-    token = row.values.get("_timestamp")
-    value = read_value(token.decode()) if type(token) is bytes else None
-    return float(value) if isinstance(value, int | float) and abs(value) < 1e12 else None
-
-
 def new_rows(
-    rows: Sequence[JsonRow],
+    rows: JsonRows,
     offset: int,
     counts: StreamCounts,
     greatest_step: int | None,
@@ -56,24 +52,22 @@ def new_rows(
         greatest_step: of any row held; None when there is none.
         stamps: asked only when some row may be held.
     """
-    below = min(max(counts.history - offset, 0), len(rows))
+    total = len(rows.records)
+    below = min(max(counts.history - offset, 0), total)
     if counts.client:  # others write rows of the same steps
-        return News(rows[below:])
-    steps = [row.step for row in rows if row.step is not None]
-    old = [step for step in steps if greatest_step is not None and step <= greatest_step]
+        return News(range(below, total))
+    old = []
+    if greatest_step is not None:
+        old = [step for step in rows.steps if step is not None and step <= greatest_step]
     if not old and not below:
-        return News(rows)
+        return News(range(total))
     known = stamps(min(old), max(old)) if old else frozenset()
-    fresh: list[JsonRow] = []
-    overwrites = False
-    for number, row in enumerate(rows):
-        time = timestamp_of(row)
-        stamped = row.step is not None and time is not None
-        held = (row.step, time) in known if stamped else number < below
-        if not held:
-            fresh.append(row)
-            overwrites = overwrites or number < below
-    return News(fresh, overwrites)
+    fresh = []
+    for place, (step, moment) in enumerate(zip(rows.steps, rows.timestamps, strict=True)):
+        stamped = step is not None and moment is not None
+        if (step, moment) not in known if stamped else place >= below:
+            fresh.append(place)
+    return News(fresh, overwrites=bool(fresh) and fresh[0] < below)
 
 
 def new_stats(

@@ -15,13 +15,13 @@ from holdfast.errors import NotFoundError
 from holdfast.ids import RunPath
 from holdfast.records import encode
 from holdfast.records.encode import RunInfo, StreamCounts
-from holdfast.records.json_rows import JsonRow, read_rows
+from holdfast.records.json_rows import JsonRows, plain_values, read_rows
 from holdfast.records.replay import Replay
 from holdfast.records.values import flatten, loads
 from holdfast.server.gateway.console import ConsoleLine, read_lines, written
 from holdfast.server.gateway.context import Context
 from holdfast.server.gateway.differences import changed_summary
-from holdfast.server.gateway.news import News, new_rows, new_stats, timestamp_of
+from holdfast.server.gateway.news import News, new_rows, new_stats
 from holdfast.server.gateway.posted import Posted, malformed, read_body
 from holdfast.server.gateway.sessions import SESSION, beginning
 from holdfast.server.ingest import Held
@@ -55,7 +55,7 @@ class _Post:
     """A body with its lines read; ``client`` is empty unless several write the run."""
 
     said: Posted
-    rows: list[JsonRow]
+    rows: JsonRows
     stats: list[dict[str, Any]]
     console: list[ConsoleLine]
     summary: dict[str, Any] | None
@@ -108,9 +108,9 @@ def _records(run: RunPath, post: _Post, held: Held, queries: Queries) -> list[by
     if ended:
         # With rows that are all held comes output that is: it says no time by which to know it.
         more = bool(stats) or post.said.output.end > counts.output
-        if not news.rows and (post.rows or not more):
+        if not news.fresh and (post.rows.records or not more):
             return [] if replay is None else _ending(post, held, replay, None)
-        begin = beginning(run, _session(news), SESSION)
+        begin = beginning(run, _session(post.rows, news), SESSION)
         replay = Replay()
     assert replay is not None
     return [*begin, *_lines(post, news, stats, counts, replay), *_ending(post, held, replay, news)]
@@ -123,17 +123,15 @@ def _counts(post: _Post, held: Held) -> StreamCounts:
     return none if held.replay is None else held.replay.counts.get(post.client, none)
 
 
-def _session(news: News) -> RunInfo:
+def _session(rows: JsonRows, news: News) -> RunInfo:
     """Who a session that begins with these rows is: a resumed one, or one that overwrites."""
-    if not news.rows:
-        return RunInfo("", start_time=time.time(), resumed=True)
-    first = news.rows[0]
-    start = timestamp_of(first)
+    moment = rows.timestamps[news.fresh[0]] if news.fresh else None
+    step = rows.steps[news.fresh[0]] if news.fresh else None
     return RunInfo(
         "",
-        start_time=time.time() if start is None else start,
+        start_time=time.time() if moment is None else moment,
         resumed=not news.overwrites,
-        starting_step=first.step or 0,
+        starting_step=step or 0,
     )
 
 
@@ -146,13 +144,14 @@ def _lines(
 ) -> list[bytes]:
     """Records of lines, and the counts after them."""
     said = post.said
-    records = _earlier_start(news, replay)
-    records += [row.record for row in news.rows]
+    every = post.rows.records
+    records = _earlier_start(post.rows, news, replay)
+    records += every if len(news.fresh) == len(every) else [every[at] for at in news.fresh]
     records += map(_stat, stats)
     console, marks = written(said.output, post.console, counts.output, counts.last_lines)
     records += console
     after = StreamCounts(
-        history=max(counts.history, said.history.end if post.rows else 0),
+        history=max(counts.history, said.history.end if every else 0),
         events=max(counts.events, said.events.end if post.stats else 0),
         output=max(counts.output, said.output.end if post.console else 0),
         last_lines=marks,
@@ -163,15 +162,13 @@ def _lines(
     return records
 
 
-def _earlier_start(news: News, replay: Replay) -> list[bytes]:
+def _earlier_start(rows: JsonRows, news: News, replay: Replay) -> list[bytes]:
     """A synced run began long before its first word reached the server."""
-    if replay.run is None or replay.rows or not news.rows:
+    if replay.run is None or replay.rows or not news.fresh:
         return []
-    moment = timestamp_of(news.rows[0])
-    token = news.rows[0].values.get("_runtime")
-    try:
-        runtime = float(token) if type(token) is bytes else 0.0
-    except ValueError:
+    moment = rows.timestamps[news.fresh[0]]
+    runtime = plain_values(rows.first.get("_runtime"))
+    if not isinstance(runtime, int | float):
         runtime = 0.0
     if moment is None or not 0 <= runtime < moment:
         return []
@@ -203,9 +200,13 @@ def _ending(post: _Post, held: Held, replay: Replay, news: News | None) -> list[
     records: list[bytes] = []
     if post.summary is not None:
         known = loads(held.run.summary)
-        rows = () if news is None else news.rows
+        last = None if news is None else post.rows.last
+        if news is not None and len(news.fresh) < len(post.rows.records):
+            # Some rows were held: what the last ones left in the summary is not worked out twice.
+            known = {key: value for key, value in known.items() if key not in post.rows.last}
+            last = None
         whole = news is not None or said.exit_code is not None
-        records += changed_summary(post.summary, known, replay, rows, whole=whole)
+        records += changed_summary(post.summary, known, replay, last, whole=whole)
     uploaded = [path for path in said.uploaded if path not in replay.files]
     if uploaded:
         records.append(encode.files(uploaded))
