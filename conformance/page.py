@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import holdfast
 from conformance.clients import PYTHON
@@ -18,14 +18,14 @@ _HEAD = """# wandb's clients and Holdfast
 Made by `make conformance` on {day} with Holdfast {version}; do not edit.
 
 Each column is a real client from PyPI, unmodified, on Python {python}, in an environment of its
-own. Each row is a scenario that was played with it against a live `holdfast serve`. A cell says **pass**
-only if what the server holds then, read back through `holdfast.Api`, equals what the script logged,
-value by value: rows, summary, config, console, digests of files, state, exit code, tags. **n/a**
-means that this client does not have the thing. Every request that a client makes to another machine
-than the server is seen, and makes its cell a failure.
+own. Each row is a scenario that was played with it against a live `holdfast serve`. A cell says
+**pass** only if what the server holds then, read back through `holdfast.Api`, equals what the
+script logged, value by value: rows, summary, config, console, digests of files, state, exit code,
+tags. **n/a** means that this client does not have the thing. Every request that a client makes to
+another machine than the server is seen, and makes its cell a failure.
 
-[Using wandb's own client](guide/wandbs-own-client.md) says how to point one at a server. Not served
-yet, and so in no row: artifacts and registry, sweeps, launch, automations, reports.
+[Using wandb's own client](guide/wandbs-own-client.md) says how to point one at a server. Not
+served yet, and so in no row: artifacts and registry, sweeps, launch, automations, reports.
 """
 
 
@@ -42,26 +42,25 @@ def _sheet(sheet: Sheet, verdicts: Mapping[Job, Verdict]) -> str:
     played = [s for s in sheet.scenarios if any(job.scenario == s for job in verdicts)]
     if not clients or not played:
         return ""
+    remarks: list[str] = []
     lines = [f"## {sheet.title}", ""]
     lines.append(f"| scenario | {' | '.join(map(str, clients))} |")
     lines.append(f"|---|{'---|' * len(clients)}")
     for scenario in played:
         cells = (verdicts.get(Job(scenario, client)) for client in clients)
-        said = (_cell(verdict) for verdict in cells)
+        said = (_cell(verdict, remarks) for verdict in cells)
         lines.append(f"| {scenario.title} | {' | '.join(said)} |")
-    notes = sorted(set(_notes(sheet, verdicts)))
-    return "\n".join(
-        [*lines, "", *(f"- n/a: {note}." for note in notes), ""] if notes else [*lines, ""]
-    )
+    lines += ["", *(f"{number}. {text}." for number, text in enumerate(remarks, 1))]
+    return "\n".join([*lines, ""]) if remarks else "\n".join(lines)
 
 
-def _cell(verdict: Verdict | None) -> str:
+def _cell(verdict: Verdict | None, remarks: list[str]) -> str:
+    """A cell with the numbers of its remarks, which are added to ``remarks`` when new."""
     if verdict is None:
         return ""
-    return "**FAIL**" if verdict.outcome == "fail" else verdict.outcome
-
-
-def _notes(sheet: Sheet, verdicts: Mapping[Job, Verdict]) -> Iterator[str]:
-    for job, verdict in verdicts.items():
-        if verdict.outcome == "n/a" and job.scenario in sheet.scenarios:
-            yield f"{job.scenario.title}: {verdict.reason}"
+    if verdict.outcome == "fail":
+        return "**FAIL**"
+    mine = (verdict.reason,) if verdict.outcome == "n/a" else verdict.notes
+    remarks.extend(text for text in mine if text not in remarks)
+    numbers = ", ".join(str(remarks.index(text) + 1) for text in mine)
+    return f"{verdict.outcome} ({numbers})" if numbers else verdict.outcome

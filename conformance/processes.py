@@ -22,6 +22,8 @@ _TAIL = 2000
 def surroundings(home: Path, proxy: str) -> dict[str, str]:
     """The environment variables of a client whose home is ``home``: nothing of the user's."""
     folder = str(home)
+    for name in ("config", "data", "cache"):  # old clients do not make them
+        (home / name).mkdir(exist_ok=True)
     return {
         "PATH": os.environ.get("PATH", os.defpath),
         "LANG": "C.UTF-8",

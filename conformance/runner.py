@@ -68,23 +68,24 @@ def play_one(job: Job, server: Server, folder: Path, lengths: Lengths) -> Verdic
     begun = time.monotonic()
     try:
         with _server(job, server, folder) as its:
-            _play(job, its, folder, lengths)
+            notes = _play(job, its, folder, lengths)
     except MismatchError as error:
         return Verdict("fail", str(error), time.monotonic() - begun)
     except Exception as error:  # noqa: BLE001 - a cell that breaks is red and ends no other
         (folder / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
         what = str(error) if isinstance(error, HoldfastError) else repr(error)
         return Verdict("fail", what, time.monotonic() - begun)
-    return Verdict("pass", "", time.monotonic() - begun)
+    return Verdict("pass", "", time.monotonic() - begun, notes)
 
 
-def _play(job: Job, server: Server, folder: Path, lengths: Lengths) -> None:
+def _play(job: Job, server: Server, folder: Path, lengths: Lengths) -> tuple[str, ...]:
     project = f"{job.scenario.name}-{job.client.version.replace('.', '-')}"
     with Cell(job.client, server, folder, project, lengths) as cell:
         job.scenario.play(cell)
         elsewhere = cell.asked_elsewhere()
     if elsewhere:
         raise MismatchError(f"the client asked other machines: {sorted(set(elsewhere))}")
+    return tuple(cell.notes)
 
 
 @contextlib.contextmanager

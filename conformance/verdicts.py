@@ -19,8 +19,10 @@ class Verdict:
         outcome: ``pass``, ``fail`` or ``n/a``.
         reason: why not ``pass``.
         seconds: how long it took.
+        notes: what a reader must know of a pass: where the client itself does not say all.
     """
 
     outcome: str
     reason: str = ""
     seconds: float = 0.0
+    notes: tuple[str, ...] = ()

@@ -48,7 +48,7 @@ def _login(cell: Cell) -> None:
     url, key = cell.server.url, cell.server.key
     login = cell.command("login", "--relogin", "--host", url, key)
     login.succeed(_AT_ONCE_S)
-    cell.check(cell.script("steps", {"WANDB_API_KEY": ""}, rows=3))
+    cell.check(cell.script("steps", {"WANDB_API_KEY": None}, rows=3))
 
 
 def _verify(cell: Cell) -> None:

@@ -55,7 +55,8 @@ def _auto(cell: Cell) -> None:
     first = cell.begin("wait", rows=_ROWS, wait_s=600, how=how)
     cell.until(lambda: first.ended or cell.has_told(first), "the first process has logged")
     truth = cell.told(first)
-    cell.until(lambda: cell.rows(truth["id"]) == _ROWS, f"the server has {_ROWS} rows")
+    wanted = {key: truth[key] for key in ("id", "rows", "summary")}
+    cell.until(lambda: cell.holds(wanted), "the server holds what was logged")
     first.kill_all()
     second = cell.script("steps", first=_ROWS, rows=_ROWS, how=how)
     if second["id"] != truth["id"]:

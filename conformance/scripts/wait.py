@@ -19,7 +19,8 @@ def main() -> None:
         told.log({"loss": 1 / (step + 1), "pad": f"{step} " + "x" * asked.get("pad", 0)})
     tell({**told.truth, "folder": str(Path(run.dir).parent)})
     try:
-        time.sleep(asked["wait_s"])
+        for _ in range(asked["wait_s"] * 10):  # an interrupt does not end a long sleep everywhere
+            time.sleep(0.1)
     except KeyboardInterrupt:
         print("interrupted")
         raise
