@@ -255,6 +255,9 @@ def test_a_client_is_told_to_stop(client: Client) -> None:
     assert client.take({}) == {"stopped": False}
     client.mutate("stopRun", "success", id=client.upsert()["bucket"]["id"])
     assert client.take({}) == {"stopped": True}
+    query = '{project(name:"digits"){run(name:"r1"){stopped shouldStop}}}'
+    asked = client.graphql(query)["data"]["project"]["run"]
+    assert asked == {"stopped": True, "shouldStop": True}
 
 
 def test_a_run_that_is_not_there(site: Site) -> None:

@@ -94,6 +94,12 @@ def _stop(source: Any, context: Context, arguments: _Arguments) -> dict[str, Any
     return {"success": True}
 
 
+def _stopped(source: Any, context: Context, arguments: _Arguments) -> bool:
+    """Clients before 0.24 ask this; later ones are told in the stream."""
+    del arguments
+    return context.ingest.stop_requested(source["entry"].path)
+
+
 def _delete(source: Any, context: Context, arguments: _Arguments) -> dict[str, Any]:
     del source
     given = arguments["input"]
@@ -104,6 +110,7 @@ def _delete(source: Any, context: Context, arguments: _Arguments) -> dict[str, A
 
 
 FIELDS: Fields = {
+    "Run": {"stopped": _stopped, "shouldStop": _stopped},
     "Mutation": {
         "createRunFiles": _create_files,
         "markRunFilesUploaded": _uploaded,
@@ -111,5 +118,5 @@ FIELDS: Fields = {
         "notifyScriptableRunAlert": _alert,
         "stopRun": _stop,
         "deleteRun": _delete,
-    }
+    },
 }

@@ -23,7 +23,7 @@ from holdfast.server.metastore import journals, runs
 from holdfast.server.metastore.runs import JournalFacts, RunSaid
 from holdfast.wire import journal_id
 
-__all__ = ["Held", "Say", "append", "counts", "current"]
+__all__ = ["Held", "Say", "append", "counts", "current", "stop_requested"]
 
 _TRIES = 50
 
@@ -83,6 +83,11 @@ def _append(base: Base, run: RunPath, say: Say, *, writer: str, role: str) -> He
 def counts(base: Base, run: RunPath) -> StreamCounts:
     """See `Ingest.counts`."""
     return _look(base, run, "server")[0].counts
+
+
+def stop_requested(base: Base, run: RunPath) -> bool:
+    """See `Ingest.stop_requested`."""
+    return _look(base, run, "server")[0].stop_requested
 
 
 def current(base: Base, run: RunPath) -> str | None:

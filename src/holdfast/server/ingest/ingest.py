@@ -146,6 +146,10 @@ class Ingest:
         """
         whole.request_stop(self._base, run)
 
+    def stop_requested(self, run: RunPath) -> bool:
+        """Whether the run's last session was asked to stop; False for an unknown run."""
+        return append.stop_requested(self._base, run)
+
     def remove_run(self, run: RunPath) -> bool:
         """Remove a run and all that is known of it; False when there is none.
 
