@@ -45,6 +45,7 @@ def read(run: Any) -> dict[str, Any]:
         "last_step": run.lastHistoryStep,
         "scan": list(run.scan_history(page_size=WHOLE)),
         "history": run.history(samples=10_000, pandas=False),
+        "pages": pages(run, keys[:5]),
         "columns": {
             key: run.history(keys=[key], samples=10_000, pandas=False) for key in keys[:40]
         },
@@ -55,6 +56,14 @@ def read(run: Any) -> dict[str, Any]:
         "files": {file.name: [file.size, digest(file)] for file in run.files(per_page=3)},
         "logged": [artifact.name for artifact in run.logged_artifacts()],
     }
+
+
+def pages(run: Any, keys: list[str]) -> dict[str, list[dict[str, Any]]]:
+    """Scans by small pages, of all keys (under "") and of single ones."""
+    if run.lastHistoryStep > 10_000:
+        return {}
+    scans = {key: list(run.scan_history(keys=[key], page_size=7)) for key in keys}
+    return {"": list(run.scan_history(page_size=7)), **scans}
 
 
 def digest(file: Any) -> str:

@@ -205,13 +205,22 @@ def test_samples_of_some_keys(graph: Graph) -> None:
         {"_step": 1, "deep.x": 2},
         {"_step": 3, "deep.x": 3},
     ]
-    assert sampled(graph, keys=["_step", "loss"], minStep=1, maxStep=3) == [
-        {"_step": 1, "loss": "NaN"},
-        {"_step": 2, "loss": "Infinity"},
-    ]
+    assert sampled(graph, keys=["loss"], minStep=3) == [{"loss": 0.25}]
+    assert [row["_step"] for row in sampled(graph, keys=["_step", "loss"], maxStep=1)] == [0, 1]
     assert sampled(graph, keys=["loss", "big"]) == [{"loss": "Infinity", "big": 2**60}]
     assert [row["_step"] for row in sampled(graph, keys=["_step", "loss"], samples=2)] == [0, 3]
     assert sampled(graph, keys=["nothing"]) == []
+
+
+@pytest.mark.parametrize("greatest", [2, 3])
+def test_a_page_of_a_scan_ends_where_the_next_begins(graph: Graph, greatest: int) -> None:
+    """Newer clients name the last step of a page, older ones the first of the next."""
+    samples = 2 if greatest == 2 else 1000
+    page = {"keys": ["_step", "loss"], "minStep": 1, "maxStep": greatest, "samples": samples}
+    assert sampled(graph, **page) == [
+        {"_step": 1, "loss": "NaN"},
+        {"_step": 2, "loss": "Infinity"},
+    ]
 
 
 @pytest.mark.parametrize(

@@ -98,13 +98,25 @@ def _sampled(entry: RunEntry, context: Context, spec: Mapping[str, Any]) -> list
     keys = tuple(dict.fromkeys(spec.get("keys") or ()))
     if not all(isinstance(key, str) for key in keys):
         raise UsageError("the keys of a spec are no texts", 'write {"keys": ["loss"]}')
-    least, beyond = _step(spec, "minStep"), _step(spec, "maxStep")
-    greatest = None if beyond is None else beyond - 1
-    request = RowsRequest(keys, least, greatest)
-    rows = map(flatten, context.queries.spread(entry.path, request, _samples(spec)))
+    samples = _samples(spec)
+    request = RowsRequest(keys, *_span(spec, samples))
+    rows = map(flatten, context.queries.spread(entry.path, request, samples))
     if not keys:
         return list(rows)
     return [{key: row[key] for key in keys if key in row} for row in rows]
+
+
+def _span(spec: Mapping[str, Any], samples: int) -> tuple[int | None, int | None]:
+    """The least and the greatest step that a question means, both included.
+
+    Clients scan page by page and ask each time for as many rows as a page has steps. Newer ones
+    name a page's last step, older ones the first step of the next page: with W&B's server those
+    get that one's row twice.
+    """
+    least, greatest = _step(spec, "minStep"), _step(spec, "maxStep")
+    if least is not None and greatest is not None and greatest - least + 1 != samples:
+        greatest -= 1
+    return least, greatest
 
 
 def _spec(text: str) -> Mapping[str, Any]:
@@ -138,14 +150,22 @@ def _step(arguments: _Arguments, name: str) -> int | None:
 
 
 def _parquet(source: Any, context: Context, arguments: _Arguments) -> dict[str, Any]:
-    """None: clients then ask for pages of `history`."""
+    """None: clients then ask for pages of rows, and read those as they were logged.
+
+    In a table, rows that lack a key have None for it, and a scan of some keys gives them all the
+    same. And a client keeps the file for ever by the run's name alone: it would go on reading the
+    old one when the run goes on, or on another server.
+    """
     del source, context, arguments
     return {"parquetUrls": [], "liveData": []}
 
 
 def _system_metrics(source: Any, context: Context, arguments: _Arguments) -> str:
     del arguments
-    return dumps(context.queries.latest_samples(source["entry"].path))
+    entry: RunEntry = source["entry"]
+    if not entry.kinds["system"]:
+        return "{}"
+    return dumps(context.queries.latest_samples(entry.path))
 
 
 def _events_count(source: Any, context: Context, arguments: _Arguments) -> int:

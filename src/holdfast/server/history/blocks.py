@@ -83,16 +83,24 @@ class TableBlock:
         self, keys: frozenset[str] | None, keep: NDArray[np.bool_]
     ) -> Iterator[tuple[int, dict[str, Any]]]:
         """See `Block.rows`."""
+        wanted = np.flatnonzero(keep)
+        if not len(wanted):
+            return
         fields = self._fields(keys)
         arrays = self._read(fields)
         paths = [column_path(field) for field in fields]
         # A slice at a time: as Python objects, a row group takes many times its memory.
-        for start in range(0, len(self.steps), _DECODED_ROWS):
+        end = int(wanted[-1]) + 1
+        for start in range(int(wanted[0]), end, _DECODED_ROWS):
+            count = min(_DECODED_ROWS, end - start)
+            kept = np.flatnonzero(keep[start : start + count]).tolist()
+            if not kept:
+                continue
             columns = [
-                decode_values(array.slice(start, _DECODED_ROWS), field, self.group_start + start)
+                decode_values(array.slice(start, count), field, self.group_start + start)
                 for field, array in zip(fields, arrays, strict=True)
             ]
-            for index in np.flatnonzero(keep[start : start + _DECODED_ROWS]).tolist():
+            for index in kept:
                 row: dict[str, Any] = {}
                 for path, column in zip(paths, columns, strict=True):
                     if (value := column[index]) is not ABSENT:
