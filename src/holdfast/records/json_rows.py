@@ -53,8 +53,12 @@ class JsonRows(NamedTuple):
     last: dict[str, Any]
 
 
-def read_rows(lines: Sequence[str]) -> JsonRows:
+def read_rows(lines: Sequence[str], *, steps: bool = True) -> JsonRows:
     """The rows of lines of extended JSON, one object a line.
+
+    Args:
+        lines: one object each.
+        steps: keep the steps that they name; without, each row follows the one before it.
 
     Raises:
         ValueError: a line is none; it says which.
@@ -70,6 +74,8 @@ def read_rows(lines: Sequence[str]) -> JsonRows:
             values, end = _scan(line, 0)
             if end != len(line) or type(values) is not dict:
                 raise ValueError("no JSON object")
+            if not steps:
+                values.pop("_step", None)
             if group and (len(group) == _GROUP or values.keys() != group[0].keys()):
                 _take_group(found, group)
                 group = []

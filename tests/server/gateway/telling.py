@@ -48,7 +48,7 @@ class Client:
         body: dict[str, Any] = answer.json()
         return body
 
-    def mutate(self, name: str, wanted: str, **given: Any) -> dict[str, Any]:
+    def mutate(self, name: str, wanted: str, /, **given: Any) -> dict[str, Any]:
         """The payload of a mutation, whose input is named as W&B names it."""
         kind = f"{name[0].upper()}{name[1:]}Input!"
         query = f"mutation M($input: {kind}) {{ {name}(input: $input) {{ {wanted} }} }}"

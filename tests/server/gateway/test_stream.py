@@ -262,15 +262,18 @@ def test_a_run_that_is_not_there(site: Site) -> None:
 
 
 def test_of_several_clients_each_has_its_own_numbers(client: Client) -> None:
-    rows = {name: [json.dumps({"who": name, "n": n}) for n in range(4)] for name in "ab"}
+    rows = {name: [row(n, who=name, n=n) for n in range(4)] for name in "ab"}
     for name, offset, last in (("a", 0, 2), ("b", 0, 3), ("a", 0, 3), ("b", 3, 4), ("a", 3, 4)):
         client.take(posted(history=(offset, rows[name][offset:last])), client=name)
-    client.take(end(), client="a")
-    client.take(posted(history=(4, ['{"who": "b", "n": 4}'])), client="b")
+    client.take(posted(summary=(0, ['{"of_a": 1, "_step": 3}']), **end()), client="a")
+    last = posted(history=(4, ['{"who": "b", "n": 4}']), summary=(0, ['{"of_b": 2, "_step": 4}']))
+    client.take(last, client="b")
     for name, count in (("a", 4), ("b", 5)):
         assert [one["n"] for one in client.rows() if one["who"] == name] == list(range(count))
     assert [one["_step"] for one in client.rows()] == list(range(9))
     assert client.journals() == 1
+    summary = client.run()["summary"]
+    assert (summary["of_a"], summary["of_b"], summary["_step"]) == (1, 2, 8)
 
 
 # summary and console

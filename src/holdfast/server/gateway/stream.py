@@ -64,7 +64,8 @@ class _Post:
 
 def _read(said: Posted, client: str) -> _Post:
     try:
-        rows = read_rows(said.history.content)
+        # Each of several clients counts its own steps: here they would hide each other's rows.
+        rows = read_rows(said.history.content, steps=not client)
     except ValueError as error:
         raise malformed(f"wandb-history.jsonl: {error}") from error
     return _Post(
@@ -205,8 +206,9 @@ def _ending(post: _Post, held: Held, replay: Replay, news: News | None) -> list[
             # Some rows were held: what the last ones left in the summary is not worked out twice.
             known = {key: value for key, value in known.items() if key not in post.rows.last}
             last = None
-        whole = news is not None or said.exit_code is not None
-        records += changed_summary(post.summary, known, replay, last, whole=whole)
+        whole = (news is not None or said.exit_code is not None) and not post.client
+        told = {k: v for k, v in post.summary.items() if k != "_step" or not post.client}
+        records += changed_summary(told, known, replay, last, whole=whole)
     uploaded = [path for path in said.uploaded if path not in replay.files]
     if uploaded:
         records.append(encode.files(uploaded))
