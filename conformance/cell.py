@@ -10,7 +10,7 @@ import json
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ _PACKAGE_INDEX = re.compile(r"CONNECT pypi\.")
 _POLL_S = 0.1
 _QUICK_S = 150.0
 
-Variables = dict[str, str | None]
+Variables = Mapping[str, str | None]
 
 
 @dataclass(frozen=True)

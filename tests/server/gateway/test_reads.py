@@ -323,6 +323,15 @@ def test_an_address_needs_no_key_and_is_good_for_one_file(site: Site, graph: Gra
     assert fetched(site, missing["url"]).status_code == 404
 
 
+def test_pages_of_this_server_may_read_files_and_no_others(site: Site, graph: Graph) -> None:
+    """`wandb verify` asks so whether a browser could show what is stored."""
+    [_, text] = files(graph)
+    asked = {"Origin": "https://elsewhere.example", "Access-Control-Request-Method": "GET"}
+    answer = fetched(site, text["url"], "OPTIONS", headers=asked)
+    assert answer.status_code == 204
+    assert answer.headers["access-control-allow-origin"] == "http://127.0.0.1:8080"
+
+
 def test_an_address_grows_old(site: Site, graph: Graph) -> None:
     [_, text] = files(graph)
     site.now += 3601

@@ -11,7 +11,7 @@ import sys
 import threading
 import traceback
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
@@ -48,6 +48,14 @@ _MAX_KEPT = 256
 
 _AGAIN = frozenset({429, 503, 507})
 """Refusals that a client should try again later: these it does for an HTTP status only."""
+
+_SCALARS: dict[str, tuple[type, ...]] = {
+    "JSONString": (str,),
+    "DateTime": (str,),
+    "Duration": (int, float),
+    "Int64": (int,),
+}
+"""What a variable of a scalar of ours may be; the library takes anything."""
 
 _QUOTED = re.compile(r"'((?:\\.|[^'\\])*)'")
 
@@ -211,6 +219,10 @@ def _schema(fields: Fields) -> GraphQLSchema:
         assert isinstance(kind, GraphQLObjectType), name
         for field, resolver in resolvers.items():
             kind.fields[field].resolve = _adapted(resolver)
+    for name, kinds in _SCALARS.items():
+        scalar: Any = schema.type_map[name]
+        # The library renamed it; the old name is still asked in older versions.
+        scalar.parse_value = scalar.coerce_input_value = _checked(name, kinds)
     unserved = schema.get_directive("unserved")
     assert unserved is not None
     for kind in schema.type_map.values():
@@ -221,6 +233,15 @@ def _schema(fields: Fields) -> GraphQLSchema:
             elif kind in {schema.query_type, schema.mutation_type}:
                 assert one.resolve is not None, f"{kind.name}.{field_name} has no resolver"
     return schema
+
+
+def _checked(name: str, kinds: tuple[type, ...]) -> Callable[[Any], Any]:
+    def check(value: Any) -> Any:
+        if isinstance(value, bool) or not isinstance(value, kinds):
+            raise GraphQLError(f"{name} cannot represent value: {value!r:.80}")
+        return value
+
+    return check
 
 
 def _adapted(resolver: Resolver) -> Any:

@@ -81,6 +81,7 @@ class Gateway:
         return [
             _route("/graphql", self._graphql, "POST"),
             _route(f"{_RUN}/file_stream", self._stream, "POST"),
+            _route(f"{_RUN}/content/{{path:path}}", _preflight, "OPTIONS"),
             _route(f"{_RUN}/content/{{path:path}}", self._read_file, "GET"),
             _route(f"{_RUN}/content/{{path:path}}", self._write_file, "PUT"),
             _route("/sdk/otel/{rest:path}", _swallow, "POST"),
@@ -201,6 +202,13 @@ def _run(request: Request) -> RunPath:
     return RunPath(
         check_entity(said["entity"]), check_project(said["project"]), check_run_id(said["run"])
     )
+
+
+async def _preflight(request: Request) -> Response:
+    """Say which pages may read a file: this server's own, which need not ask."""
+    origin = f"{request.url.scheme}://{request.url.netloc}"
+    allowed = {"Access-Control-Allow-Origin": origin, "Access-Control-Allow-Methods": "GET, PUT"}
+    return Response(status_code=204, headers={**allowed, "Vary": "Origin"})
 
 
 async def _swallow(request: Request) -> Response:
