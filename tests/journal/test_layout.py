@@ -23,7 +23,7 @@ from journal.making import (
     written,
 )
 
-from holdfast.journal import HEADER, Frame
+from holdfast.journal import HEADER, Frame, frames
 from holdfast.journal.framing import chunks
 
 #: bytes of payload that fit into what the header leaves of the first block
@@ -41,6 +41,15 @@ def test_the_header_and_an_empty_frame_are_these_bytes(tmp_path: Path) -> None:
 def test_small_frames_are_one_chunk_each(tmp_path: Path) -> None:
     data = written(tmp_path, [b"one", b"", b"three"])
     assert data == journal_of(chunk(FULL, b"one"), chunk(FULL, b""), chunk(FULL, b"three"))
+
+
+@given(sizes=st.lists(st.integers(0, 2 * BLOCK), max_size=6), cut=st.integers(0, 6))
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_frames_in_memory_are_those_of_the_file(tmp_path: Path, sizes: list[int], cut: int) -> None:
+    payloads = filled(*sizes)
+    on_disk = written(tmp_path, payloads)
+    first = frames(payloads[:cut], 0)
+    assert first + frames(payloads[cut:], len(first)) == on_disk
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from records.reading import rows_of, same
 from records.values_made import deep, keys, values
 
 from holdfast.records import encode
-from holdfast.records.encode import HistoryEncoder, MetricDef, RunInfo
+from holdfast.records.encode import HistoryEncoder, MetricDef, RunInfo, StreamCounts
 from holdfast.records.replay import Replay
 from holdfast.records.schema import Record
 from holdfast.records.values import dumps, loads
@@ -370,6 +370,45 @@ def test_a_later_run_record_changes_what_it_names() -> None:
     first = RunInfo("a", project="p", name="one", tags=("x",), start_time=5.0)
     replay = replayed(encode.run(first), encode.run(RunInfo("a", name="two", tags=("y", "z"))))
     assert replay.run == first._replace(name="two", tags=("y", "z"))
+
+
+def test_what_a_run_record_clears_is_empty_until_said_again() -> None:
+    said = RunInfo("r1", name="n", notes="x", tags=("a",))
+    replay = Replay()
+    replay.apply([encode.run(said), encode.run(RunInfo("r1"), cleared=["notes", "tags", "host"])])
+    assert replay.run == said._replace(notes="", tags=())
+    assert replay.cleared == ["notes", "tags"]
+    replay.apply([encode.run(RunInfo("r1", notes="again"))])
+    assert replay.run.notes == "again"
+    assert replay.cleared == ["tags"]
+
+
+def test_what_was_removed_is_known_until_it_is_set_again() -> None:
+    replay = Replay()
+    replay.apply([encode.config({"b": 1}, remove=["a", "c"]), encode.summary({}, remove=["x"])])
+    assert replay.removed == {"config": ["a", "c"], "summary": ["x"]}
+    replay.apply([encode.config({"c": 2})])
+    assert replay.removed == {"config": ["a"], "summary": ["x"]}
+
+
+def test_a_server_says_what_its_journal_is_for() -> None:
+    replay = Replay()
+    replay.apply([encode.header("holdfast")])
+    assert replay.role == ""
+    replay.apply([encode.header("holdfast", role="edits")])
+    assert replay.role == "edits"
+
+
+@pytest.mark.parametrize("number", [1, 8002, 8010, 8002 << 7, 2**53])  # 8002 looks like a tag
+def test_counts_of_streams(number: int) -> None:
+    replay = Replay()
+    counts = StreamCounts(number, number + 1, number + 2, "a1b2c3e" * 100)
+    row = HistoryEncoder().encode({"a": 1}, 0)
+    replay.apply([encode.stream_counts(counts), row, encode.telemetry("3.11", "0.31.0")])
+    replay.apply([encode.stream_counts(counts._replace(client="b"))])
+    assert replay.counts == {"": counts, "b": counts._replace(client="b")}
+    assert replay.open_row is None
+    assert Replay.from_json(replay.to_json()).counts == replay.counts
 
 
 def test_metadata_of_several_records_is_one() -> None:

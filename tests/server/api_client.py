@@ -19,6 +19,8 @@ from server.making import Made, claim_of
 
 from holdfast.ids import RunPath
 from holdfast.server.api import Authority, Metrics, Parts, make_api
+from holdfast.server.gateway import Gateway
+from holdfast.server.metastore.known import KnownUsers
 from holdfast.server.metastore.users import Users
 from holdfast.server.query import Queries
 from holdfast.server.settings import Limits, ServerSettings
@@ -37,7 +39,8 @@ class Site:
         self.held = Held(root / "data")
         self.users = Users(self.held.store)
         self.key = self.users.add("team")
-        self.authority = Authority(self.users, b"secret" * 6, lambda: self.now)
+        known = KnownUsers(self.users, lambda: self.now)
+        self.authority = Authority(known, b"secret" * 6, lambda: self.now)
         self.queries = Queries(self.held.store, self.held.blobs, lambda: self.now)
         self.settings = ServerSettings(host=host, data=root / "data", limits=limits or Limits())
         self.web = root / "web"
@@ -51,7 +54,15 @@ class Site:
             check=self.queries.totals,
             web=self.web,
         )
-        self.app = make_api(parts)
+        gateway = Gateway(
+            users=known,
+            ingest=self.held.ingest,
+            queries=self.queries,
+            limits=self.settings.limits,
+            secret=b"secret" * 6,
+            clock=lambda: self.now,
+        )
+        self.app = make_api(parts, gateway.routes)
 
     def __enter__(self) -> Site:
         return self

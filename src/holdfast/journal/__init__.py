@@ -7,8 +7,18 @@ Must not know what a frame means.
 
 from __future__ import annotations
 
-from holdfast.journal.framing import HEADER
+from holdfast.journal.framing import HEADER, frames
 from holdfast.journal.reader import Frame, Gap, Reader, Scanned, scan, scan_payloads
 from holdfast.journal.writer import Writer
 
-__all__ = ["HEADER", "Frame", "Gap", "Reader", "Scanned", "Writer", "scan", "scan_payloads"]
+__all__ = [
+    "HEADER",
+    "Frame",
+    "Gap",
+    "Reader",
+    "Scanned",
+    "Writer",
+    "frames",
+    "scan",
+    "scan_payloads",
+]

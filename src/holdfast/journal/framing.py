@@ -1,4 +1,4 @@
-"""The layout of a `.wandb` file: numbers and the one function that lays a payload out as chunks.
+"""The layout of a `.wandb` file: numbers, and the functions that lay payloads out as chunks.
 
 The layout is that of LevelDB's log files with a file header of seven bytes and a plain CRC-32
 (IEEE, not masked); found in logs of every wandb from 0.10 to 0.31.
@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Iterable
 
-__all__ = ["BLOCK", "CHUNK_HEADER", "FIRST", "FULL", "HEADER", "LAST", "MIDDLE", "chunks"]
+__all__ = ["BLOCK", "CHUNK_HEADER", "FIRST", "FULL", "HEADER", "LAST", "MIDDLE", "chunks", "frames"]
 
 #: ident ``:W&B``, magic 0xBEE1 little-endian, version 0
 HEADER = b":W&B\xe1\xbe\x00"
@@ -52,3 +53,25 @@ def chunks(payload: bytes, position: int) -> bytes:
             return b"".join(parts)
         first = False
         left = BLOCK
+
+
+def frames(payloads: Iterable[bytes], position: int) -> bytes:
+    """Lay out payloads one behind the other as they must stand at ``position`` of the file.
+
+    Args:
+        payloads: the bytes of one frame each.
+        position: 0, where the file's header comes first, or the end of a frame.
+
+    Example:
+        >>> frames([b"one"], 0) == HEADER + chunks(b"one", len(HEADER))
+        True
+    """
+    parts = []
+    if position == 0:
+        parts.append(HEADER)
+        position = len(HEADER)
+    for payload in payloads:
+        laid = chunks(payload, position)
+        parts.append(laid)
+        position += len(laid)
+    return b"".join(parts)

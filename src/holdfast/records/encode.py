@@ -7,7 +7,7 @@ cost 42 ms of import and three times the time of a row; a test reads everything 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from holdfast.records.values import dumps, key_text
@@ -16,26 +16,31 @@ __all__ = [
     "HistoryEncoder",
     "MetricDef",
     "RunInfo",
+    "StreamCounts",
+    "alert",
     "config",
     "environment",
     "exit_record",
     "files",
     "header",
+    "history",
     "metric",
     "open_row",
     "output",
     "preempting",
     "run",
     "stats",
+    "stream_counts",
     "summary",
     "telemetry",
 ]
 
 #: tag and length of the fields of a Record that this module writes
-_HISTORY, _SUMMARY, _CONFIG, _FILES, _STATS = 2, 3, 5, 6, 7
+_HISTORY, _SUMMARY, _CONFIG, _FILES, _STATS, _ALERT = 2, 3, 5, 6, 7, 10
 _TELEMETRY, _METRIC, _OUTPUT_RAW, _RUN, _EXIT = 11, 12, 13, 17, 18
 _HEADER, _PREEMPTING, _ENVIRONMENT = 21, 23, 26
-_WRITER_INFO = _OPEN_ROW = 1000
+_WRITER_INFO = _OPEN_ROW = _CLEARED = 1000
+_STREAM_COUNTS = 1001
 
 _POLICIES = {"now": 0, "end": 1, "live": 2}
 _AGGREGATES = ("min", "max", "mean", "best", "last", "none", "copy", "first")
@@ -62,6 +67,20 @@ class RunInfo(NamedTuple):
     sweep_id: str = ""
 
 
+class StreamCounts(NamedTuple):
+    """How many lines a server holds of each stream that a wandb client sends it.
+
+    ``last_lines`` describes those lines of output that can still be rewritten, seven characters
+    each; whoever writes it reads it. ``client`` tells several clients of one run apart.
+    """
+
+    history: int = 0
+    events: int = 0
+    output: int = 0
+    last_lines: str = ""
+    client: str = ""
+
+
 class MetricDef(NamedTuple):
     """What `define_metric` says of one metric, or of all that a glob name matches."""
 
@@ -75,7 +94,9 @@ class MetricDef(NamedTuple):
     overwrite: bool = False
 
 
-def header(producer: str, *, host: str = "", pid: int = 0, boot_id: str = "") -> bytes:
+def header(
+    producer: str, *, host: str = "", pid: int = 0, boot_id: str = "", role: str = ""
+) -> bytes:
     """The first record of a journal: what wrote it, and which process on which host.
 
     Args:
@@ -83,14 +104,27 @@ def header(producer: str, *, host: str = "", pid: int = 0, boot_id: str = "") ->
         host: name of the machine; this and the rest ride in a field that W&B's readers skip.
         pid: number of the writing process.
         boot_id: what tells one start of the machine from the next, when the system has it.
+        role: ``server`` or ``edits`` when a server writes the journal itself.
     """
     version = _text(1, producer) + _text(2, "0.40.0")
-    writer = _text(1, host) + _int(2, pid) + _text(3, boot_id)
+    writer = _text(1, host) + _int(2, pid) + _text(3, boot_id) + _text(5, role)
     return _sub(_HEADER, _sub(1, version) + _sub(_WRITER_INFO, writer))
 
 
-def run(info: RunInfo, config_values: Mapping[str, Any] | None = None) -> bytes:
-    """The ``run`` record; ``config_values`` is the config as it stands at the start."""
+def run(
+    info: RunInfo,
+    config_values: Mapping[str, Any] | None = None,
+    *,
+    cleared: Iterable[str] = (),
+) -> bytes:
+    """The ``run`` record.
+
+    Args:
+        info: what it says; an empty field says nothing.
+        config_values: the config as it stands at the start.
+        cleared: names of `RunInfo` fields that are empty from now on: name, notes, group,
+            job_type or tags.
+    """
     body = [
         _text(1, info.run_id),
         _text(2, info.entity),
@@ -109,6 +143,7 @@ def run(info: RunInfo, config_values: Mapping[str, Any] | None = None) -> bytes:
     ]
     if info.git_remote or info.git_commit:
         body.append(_sub(21, _text(1, info.git_remote) + _text(2, info.git_commit)))
+    body.extend(_text(_CLEARED, name) for name in cleared)
     return _sub(_RUN, b"".join(body))
 
 
@@ -163,6 +198,18 @@ def files(paths: Iterable[str], policy: str = "end") -> bytes:
 def telemetry(python_version: str, cli_version: str) -> bytes:
     """Versions of Python and of the client."""
     return _sub(_TELEMETRY, _text(4, python_version) + _text(5, cli_version))
+
+
+def stream_counts(counts: StreamCounts) -> bytes:
+    """How far the streams are held after this record, on one that W&B's readers let pass."""
+    body = _int(1, counts.history) + _int(2, counts.events) + _int(3, counts.output)
+    body += _text(4, counts.last_lines) + _text(5, counts.client)
+    return _sub(_TELEMETRY, _sub(_STREAM_COUNTS, body))
+
+
+def alert(title: str, text: str, level: str, wait: int) -> bytes:
+    """A message for people; level INFO, WARN or ERROR, ``wait`` in milliseconds."""
+    return _sub(_ALERT, _text(1, title) + _text(2, text) + _text(3, level) + _int(4, wait))
 
 
 def exit_record(code: int, runtime: int) -> bytes:
@@ -317,6 +364,19 @@ def _path(key: Any) -> str:
 def _item(prefix: str, text: str) -> str:
     body = f"{prefix}{_varint(len(text)).decode('latin-1')}{text}"
     return f"\n{_varint(len(body)).decode('latin-1')}{body}"
+
+
+def history(items: Iterable[tuple[Sequence[str], str]]) -> bytes:
+    """A ``history`` record of values that are JSON text already.
+
+    Args:
+        items: the names of the levels down to each value, and the value as ASCII text.
+
+    Example:
+        >>> history([(["train", "loss"], "1e-05"), (["_step"], "0")])
+    """
+    parts = (_item("".join(map(_path, path)) + _VALUE, text) for path, text in items)
+    return _sub(_HISTORY, "".join(parts).encode("latin-1"))
 
 
 def open_row(history_body: bytes) -> bytes:

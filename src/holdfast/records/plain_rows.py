@@ -13,7 +13,7 @@ from typing import Any
 
 from holdfast.records.encode import open_row
 
-__all__ = ["PlainRows", "opened"]
+__all__ = ["PlainRows", "heads_of", "opened"]
 
 #: longest text of a value that is made ready for: floats have up to 24 characters
 _LONGEST = 30
@@ -74,7 +74,7 @@ class PlainRows:
             return False
         for key in row:
             if key not in self._heads:
-                self._heads[key] = _heads(key)
+                self._heads[key] = heads_of(key)
         if len(self._shapes) >= _MAX_SHAPES:
             self._shapes.clear()
         self._shapes[tuple(row)] = tuple(self._heads[key] for key in row)
@@ -94,8 +94,11 @@ def opened(record: bytes) -> bytes:
     return open_row(body if record[1] < 128 or record[2] < 128 else record[4:])
 
 
-def _heads(key: str) -> tuple[str, ...]:
-    """What stands before a value of each length: tags and lengths of the item and of its key."""
+def heads_of(key: str) -> tuple[str, ...]:
+    """What stands before a value of each length up to 30: tags and lengths of item and key.
+
+    As text of one byte a character (Latin-1); ``key`` has at most 80 characters.
+    """
     name = key.encode("utf-8", "backslashreplace").decode("latin-1")
     prefix = f"\x12{_varint(len(name))}{name}\x82\x01"
     return tuple(
@@ -111,4 +114,4 @@ def _varint(number: int) -> str:
     return text + _CHAR[number]
 
 
-_TIMESTAMP, _RUNTIME, _STEP = _heads("_timestamp"), _heads("_runtime"), _heads("_step")
+_TIMESTAMP, _RUNTIME, _STEP = heads_of("_timestamp"), heads_of("_runtime"), heads_of("_step")

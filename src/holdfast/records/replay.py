@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from holdfast.errors import DamagedError
 from holdfast.records.batch import Batch, batches
 from holdfast.records.decode import history_row, kind, parse
-from holdfast.records.encode import MetricDef, RunInfo
+from holdfast.records.encode import MetricDef, RunInfo, StreamCounts
 from holdfast.records.values import dumps, flatten, loads, nest, read_value
 
 __all__ = ["Applied", "ConsoleText", "Replay", "Stat"]
@@ -24,8 +24,9 @@ _STREAMS = {0: "stderr", 1: "stdout"}
 _POLICIES = {0: "now", 1: "end", 2: "live"}
 _GOALS = {1: "minimize", 2: "maximize"}
 _AGGREGATES = ("min", "max", "mean", "best", "last", "none", "copy", "first")
-#: the tag of telemetry.open_row; no text can hold it, since it is no UTF-8
+#: the tag of telemetry.open_row, which stands first in its record: behind one tag and a length
 _OPEN_ROW = b"\xc2\x3e"
+_EMPTY: dict[str, Any] = {"name": "", "notes": "", "group": "", "job_type": "", "tags": ()}
 _BEYOND_FLOATS = 1 << 1023
 _ENVIRONMENT_NAMES = (
     *("os", "python", "docker", "program", "code_path", "code_path_local", "email", "root"),
@@ -75,6 +76,11 @@ class Replay:
         metadata: where and how it ran. client: what the client says of itself in the config.
         metrics: definitions by name. files: path below ``files`` to policy.
         exit_code: None until the ``exit`` record. runtime: seconds, None until then.
+        role: what a server that wrote the journal itself does with it: ``server`` or ``edits``;
+            empty for a journal that training wrote.
+        cleared: what of name, notes, group, job_type and tags is said to be empty.
+        removed: what was removed from ``config`` and ``summary`` and not set again.
+        counts: lines held of each stream by client, where a server wrote the journal.
         open_row: the row of a step that was not closed; a reader shows it as the last row.
         records: number of records by kind. unreadable: those whose body is no record.
         rows: number of closed rows.
@@ -92,6 +98,10 @@ class Replay:
         self.exit_code: int | None = None
         self.runtime: int | None = None
         self.preempting = False
+        self.role = ""
+        self.cleared: list[str] = []
+        self.removed: dict[str, list[str]] = {"config": [], "summary": []}
+        self.counts: dict[str, StreamCounts] = {}
         self.open_row: dict[str, Any] | None = None
         self.records: Counter[str] = Counter()
         self.unreadable = 0
@@ -118,7 +128,7 @@ class Replay:
                 history.append(payload)
                 open_rows.clear()  # a closed row holds all that was said of it while open
                 self.open_row = None
-            elif name == "telemetry" and _OPEN_ROW in payload:
+            elif name == "telemetry" and _OPEN_ROW in payload[2:7]:
                 open_rows.append(payload)
             elif name in ("summary", "metric"):
                 between.append(_Between(len(history), name, payload))
@@ -149,6 +159,7 @@ class Replay:
             for name, given in state["metrics"].items()
         }
         replay.records = Counter(state["records"])
+        replay.counts = {name: StreamCounts(*said) for name, said in replay.counts.items()}
         return replay
 
     # rows
@@ -274,6 +285,10 @@ class Replay:
     def _telemetry(self, record: Any, _: Applied) -> None:
         if record.cli_version:
             self.client.setdefault("cli_version", record.cli_version)
+        if record.HasField("stream_counts"):
+            said = record.stream_counts
+            numbers = (said.history, said.events, said.output)
+            self.counts[said.client] = StreamCounts(*numbers, said.last_lines, said.client)
         if record.HasField("open_row"):
             row = history_row(record.open_row)
             if self.open_row is not None and self.open_row.get("_step") == row.get("_step"):
@@ -317,21 +332,34 @@ class Replay:
         if self.run is not None:  # a later run record changes what it names
             said = {name: value for name, value in new._asdict().items() if value}
             new = self.run._replace(**said)
+        new = new._replace(**{name: _EMPTY[name] for name in record.cleared if name in _EMPTY})
         self.run = new
+        cleared = dict.fromkeys([*self.cleared, *record.cleared])
+        self.cleared = [name for name in cleared if name in _EMPTY and not getattr(new, name)]
         self._config(record.config, _)
-        _update(self.summary, record.summary)
+        self._summary(record.summary, _)
         git = {"remote": new.git_remote, "commit": new.git_commit}
         if any(git.values()):
             self.metadata.setdefault("git", {}).update({k: v for k, v in git.items() if v})
 
     def _config(self, record: Any, _: Applied) -> None:
         _update(self.config, record)
+        self._note_removed("config", self.config, record)
         ours = self.config.pop("_wandb", None)
         if isinstance(ours, dict):
             self.client.update(ours)
 
     def _summary(self, record: Any, _: Applied) -> None:
         _update(self.summary, record)
+        self._note_removed("summary", self.summary, record)
+
+    def _note_removed(self, what: str, values: dict[str, Any], record: Any) -> None:
+        """Remember what is gone: an earlier journal of the run may have said it."""
+        gone = self.removed[what] + [item.key for item in record.remove if item.key]
+        self.removed[what] = [key for key in dict.fromkeys(gone) if key not in values]
+
+    def _header(self, record: Any, _: Applied) -> None:
+        self.role = record.writer.role
 
     def _metric(self, record: Any, _: Applied) -> None:
         glob = bool(record.glob_name)
@@ -399,6 +427,7 @@ class Replay:
 
 
 _HANDLERS = {
+    "header": Replay._header,
     "run": Replay._run,
     "config": Replay._config,
     "summary": Replay._summary,

@@ -24,8 +24,10 @@ import uvicorn
 from holdfast.errors import HoldfastError, StorageError, UsageError
 from holdfast.server.api import Authority, Metrics, Parts, make_api
 from holdfast.server.blobstore import LocalBlobStore
+from holdfast.server.gateway import Gateway
 from holdfast.server.ingest import Ingest
 from holdfast.server.metastore import MetaStore
+from holdfast.server.metastore.known import KnownUsers
 from holdfast.server.metastore.users import Users
 from holdfast.server.query import Queries
 from holdfast.server.settings import LOCAL_USER, ServerSettings
@@ -94,10 +96,10 @@ def serve(settings: ServerSettings, started: Callable[[Started], None]) -> None:
         users = Users(store)
         _make_first_user(users, settings)
         listener = stack.enter_context(_listen(settings))
-        parts = _parts(settings, store, users)
+        parts, gateway = _rooms(settings, store, users)
         server = uvicorn.Server(
             uvicorn.Config(
-                make_api(parts),
+                make_api(parts, gateway.routes),
                 log_level="warning",
                 access_log=False,
                 server_header=False,
@@ -113,9 +115,12 @@ def serve(settings: ServerSettings, started: Callable[[Started], None]) -> None:
         server.run(sockets=[listener])
 
 
-def _parts(settings: ServerSettings, store: MetaStore, users: Users) -> Parts:
+def _rooms(settings: ServerSettings, store: MetaStore, users: Users) -> tuple[Parts, Gateway]:
     blobs = LocalBlobStore(settings.data)
+    ingest = Ingest(store, blobs)
     queries = Queries(store, blobs)
+    known = KnownUsers(users)
+    secret = _secret(settings.data)
 
     def check() -> None:
         queries.totals()
@@ -126,15 +131,16 @@ def _parts(settings: ServerSettings, store: MetaStore, users: Users) -> Parts:
         except OSError as error:
             raise StorageError(f"the blob folder cannot be written: {error.strerror}") from error
 
-    return Parts(
+    parts = Parts(
         settings=settings,
-        authority=Authority(users, _secret(settings.data)),
-        ingest=Ingest(store, blobs),
+        authority=Authority(known, secret),
+        ingest=ingest,
         queries=queries,
         metrics=Metrics(queries.totals, settings.data),
         check=check,
         web=WEB,
     )
+    return parts, Gateway(known, ingest, queries, settings.limits, secret)
 
 
 def _make_first_user(users: Users, settings: ServerSettings) -> None:
@@ -252,7 +258,7 @@ def _make_folder(data: Path) -> None:
 
 
 def _secret(data: Path) -> bytes:
-    """What signs the session cookies; made at the first start, readable by its owner only."""
+    """What signs session cookies and URLs of files; made at the first start, its owner's alone."""
     path = data / "secret"
     try:
         fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)

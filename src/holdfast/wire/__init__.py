@@ -7,7 +7,7 @@ urllib3 and is imported by those who send only.
 
 from __future__ import annotations
 
-from holdfast.wire.bodies import compress, decompress, make_pack, parse_pack
+from holdfast.wire.bodies import compress, decompress, gather_body, make_pack, parse_pack
 from holdfast.wire.digests import check_digest, digest_of
 from holdfast.wire.messages import (
     ChunkAnswer,
@@ -39,6 +39,7 @@ __all__ = [
     "decompress",
     "digest_of",
     "error_body",
+    "gather_body",
     "journal_id",
     "make_pack",
     "parse_pack",

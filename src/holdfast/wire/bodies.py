@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import AsyncIterable, Sequence
 
 from holdfast.errors import RefusedError
 from holdfast.wire.digests import check_digest, digest_of
 
-__all__ = ["compress", "decompress", "make_pack", "parse_pack"]
+__all__ = ["compress", "decompress", "gather_body", "make_pack", "parse_pack"]
 
 _LEVEL = 1  # rows compress well at once; higher levels cost more time than the bytes they save
+_ANY_HEADER = 32  # zlib's word for: see by the first bytes whether it is zlib or gzip
 
 
 def compress(data: bytes | memoryview) -> bytes:
@@ -23,7 +24,7 @@ def compress(data: bytes | memoryview) -> bytes:
 
 
 def decompress(data: bytes, limit: int) -> bytes:
-    """The bytes that `compress` was given, at most ``limit`` of them.
+    """The bytes that `compress` was given, at most ``limit`` of them. Takes gzip too.
 
     Never holds more than ``limit`` bytes and a little, whatever ``data`` would expand to.
 
@@ -31,7 +32,7 @@ def decompress(data: bytes, limit: int) -> bytes:
         RefusedError: 413 ``too_large`` over the limit, 422 ``digest_mismatch`` when ``data`` is
             no whole zlib stream (damaged on the way).
     """
-    stream = zlib.decompressobj()
+    stream = zlib.decompressobj(zlib.MAX_WBITS | _ANY_HEADER)
     try:
         plain = stream.decompress(data, limit + 1)
     except zlib.error as error:
@@ -47,6 +48,29 @@ def decompress(data: bytes, limit: int) -> bytes:
     if not stream.eof or stream.unused_data:
         raise _damaged("it ends too early" if not stream.eof else "bytes follow its end")
     return plain
+
+
+async def gather_body(pieces: AsyncIterable[bytes], announced: str, limit: int) -> bytes:
+    """The whole body that arrives in ``pieces``, at most ``limit`` bytes of it.
+
+    Args:
+        pieces: as they arrive.
+        announced: the value of Content-Length, empty for none.
+        limit: bytes.
+
+    Raises:
+        RefusedError: 413 ``too_large``, before more than ``limit`` bytes are held.
+    """
+    if announced.isdigit() and int(announced) > limit:
+        raise _too_large(limit)
+    held: list[bytes] = []
+    size = 0
+    async for piece in pieces:
+        size += len(piece)
+        if size > limit:
+            raise _too_large(limit)
+        held.append(piece)
+    return held[0] if len(held) == 1 else b"".join(held)
 
 
 def make_pack(blobs: Sequence[tuple[str, bytes]]) -> bytes:
@@ -96,6 +120,16 @@ def _size(value: object) -> int:
 def _bad_pack(why: str) -> RefusedError:
     return RefusedError(
         f"malformed pack: {why}", "see docs/formats/http.md", status=400, code="bad_request"
+    )
+
+
+def _too_large(limit: int) -> RefusedError:
+    return RefusedError(
+        f"the body is longer than {limit} bytes",
+        "send it in smaller parts",
+        status=413,
+        code="too_large",
+        detail={"limit": limit},
     )
 
 

@@ -5,9 +5,20 @@ Owns their spelling, nothing else.
 
 from __future__ import annotations
 
+import base64
+import binascii
+
 from holdfast.errors import RefusedError
 
-__all__ = ["DIGEST", "ENCODING", "RETRY_AFTER", "WRITER", "WRITER_STATES", "check_writer"]
+__all__ = [
+    "DIGEST",
+    "ENCODING",
+    "RETRY_AFTER",
+    "WRITER",
+    "WRITER_STATES",
+    "check_writer",
+    "key_in",
+]
 
 DIGEST = "Holdfast-Digest"
 """Digest of a chunk's plain bytes."""
@@ -38,3 +49,31 @@ def check_writer(text: object) -> str:
         status=400,
         code="bad_request",
     )
+
+
+def key_in(authorization: str) -> str:
+    """The API key in the value of an ``Authorization`` header; empty when there is none.
+
+    ``Bearer KEY``, or ``Basic`` with the key as password, whatever the user.
+
+    Raises:
+        RefusedError: ``Basic`` with something that cannot be read (401 ``unauthorized``).
+
+    >>> key_in("Bearer abc"), key_in("Basic YXBpOmFiYw=="), key_in("")
+    ('abc', 'abc', '')
+    """
+    scheme, _, rest = authorization.partition(" ")
+    if scheme.lower() == "bearer":
+        return rest.strip()
+    if scheme.lower() == "basic":
+        try:
+            pair = base64.b64decode(rest.strip(), validate=True).decode()
+        except (binascii.Error, UnicodeDecodeError) as error:
+            raise RefusedError(
+                "the Authorization header cannot be read",
+                "run 'holdfast login', or send Authorization: Bearer KEY",
+                status=401,
+                code="unauthorized",
+            ) from error
+        return pair.partition(":")[2]
+    return ""

@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import create_engine, func, insert, select, text
 from sqlalchemy.exc import IntegrityError
 
 from holdfast.errors import DamagedError, RefusedError, StorageError
-from holdfast.server.metastore import MetaStore, schema
+from holdfast.server.metastore import MetaStore, migrations, schema
 
 
 def url(path: Path) -> str:
@@ -35,6 +37,35 @@ def test_the_migrations_make_the_schema(tmp_path: Path) -> None:
     with store.read() as tx:
         context = MigrationContext.configure(tx, opts={"compare_server_default": True})
         assert compare_metadata(context, schema.METADATA) == []
+    store.close()
+
+
+def test_a_database_of_the_first_schema_keeps_its_rows(tmp_path: Path) -> None:
+    engine = create_engine(url(tmp_path))
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        for statement in (
+            "INSERT INTO projects VALUES (1, 'e', 'p', 0)",
+            (
+                "INSERT INTO runs (project_id, run_id, heard_at, created_at, started_at, changed)"
+                " VALUES (1, 'r', 0, 0, 0, 0)"
+            ),
+            (
+                "INSERT INTO journals (id, run_pk, journal, started_at, heard_at)"
+                " VALUES (1, 1, 'j', 0, 0)"
+            ),
+        ):
+            connection.execute(text(statement))
+    engine.dispose()
+    store = MetaStore(url(tmp_path))
+    with store.read() as tx:
+        assert tx.execute(select(schema.journals.c.journal, schema.journals.c.role)).all() == [
+            ("j", "")
+        ]
+        assert tx.execute(select(schema.runs.c.stop_requested_at)).all() == [(None,)]
     store.close()
 
 

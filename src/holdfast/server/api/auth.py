@@ -6,7 +6,6 @@ Owns how a request proves who it is from. Must not know what users may do, or ho
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 import json
@@ -19,15 +18,15 @@ from fastapi import Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from holdfast.errors import RefusedError
-from holdfast.server.metastore.users import User, Users
+from holdfast.server.metastore.known import KnownUsers
+from holdfast.server.metastore.users import User
+from holdfast.wire.headers import key_in
 
 __all__ = ["SESSION_COOKIE", "Authority"]
 
 SESSION_COOKIE = "holdfast_session"
 
 _SESSION_SECONDS = 30 * 24 * 3600
-_KEY_SECONDS = 3.0  # how long a key is taken without looking again; removing a user takes this long
-_MAX_CACHED = 1000
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -40,12 +39,13 @@ class Authority:
         clock: Unix time in seconds.
     """
 
-    def __init__(self, users: Users, secret: bytes, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, users: KnownUsers, secret: bytes, clock: Callable[[], float] = time.time
+    ) -> None:
         self._users = users
         self._secret = secret
         self._clock = clock
         self._links: dict[str, str] = {}
-        self._known: dict[str, tuple[User, float]] = {}
 
     async def user_of(self, request: Request) -> User:
         """The user whose key or session the request carries.
@@ -54,14 +54,16 @@ class Authority:
             RefusedError: 401 when there is none or it is not known, 403 when another site's page
                 sent the request.
         """
-        key = _key_in(request.headers.get("authorization", ""))
+        key = key_in(request.headers.get("authorization", ""))
         if key:
             return await self._user_of_key(key)
         name = self._session_name(request.cookies.get(SESSION_COOKIE, ""))
         if not name:
             raise _unauthorized("no API key was given")
         _check_same_origin(request)
-        return await self._cached(f"session:{name}", lambda: self._users.find(name))
+        return self._known_one(
+            self._users.recent(name) or await run_in_threadpool(self._users.find, name)
+        )
 
     async def sign_in_with_key(self, key: str, request: Request, response: Response) -> User:
         """Set the session cookie for the user of a key; RefusedError 401 when it is not known."""
@@ -92,21 +94,13 @@ class Authority:
         response.delete_cookie(SESSION_COOKIE, path="/", httponly=True, samesite="strict")
 
     async def _user_of_key(self, key: str) -> User:
-        digest = hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()
-        return await self._cached(digest, lambda: self._users.of_key(key))
+        return self._known_one(
+            self._users.recent_of_key(key) or await run_in_threadpool(self._users.of_key, key)
+        )
 
-    async def _cached(self, name: str, find: Callable[[], User | None]) -> User:
-        now = self._clock()
-        user, until = self._known.get(name, (None, 0.0))
-        if user is not None and now < until:
-            return user
-        user = await run_in_threadpool(find)
+    def _known_one(self, user: User | None) -> User:
         if user is None:
-            self._known.pop(name, None)
             raise _unauthorized("this server does not know the API key")
-        if len(self._known) >= _MAX_CACHED:
-            self._known.clear()
-        self._known[name] = (user, now + _KEY_SECONDS)
         return user
 
     def _set_cookie(self, name: str, request: Request, response: Response) -> None:
@@ -133,20 +127,6 @@ class Authority:
 
     def _signature(self, body: str) -> str:
         return hmac.new(self._secret, body.encode(), hashlib.sha256).hexdigest()
-
-
-def _key_in(header: str) -> str:
-    """The key of ``Bearer KEY`` or of ``Basic`` with the key as password; empty for none."""
-    scheme, _, rest = header.partition(" ")
-    if scheme.lower() == "bearer":
-        return rest.strip()
-    if scheme.lower() == "basic":
-        try:
-            pair = base64.b64decode(rest.strip(), validate=True).decode()
-        except (binascii.Error, UnicodeDecodeError) as error:
-            raise _unauthorized("the Authorization header cannot be read") from error
-        return pair.partition(":")[2]
-    return ""
 
 
 def _check_same_origin(request: Request) -> None:

@@ -12,7 +12,7 @@ from fastapi import Request
 from starlette.requests import ClientDisconnect
 
 from holdfast.errors import RefusedError
-from holdfast.wire import check_digest, decompress, digest_of
+from holdfast.wire import check_digest, decompress, digest_of, gather_body
 from holdfast.wire.headers import DIGEST, ENCODING
 
 __all__ = ["chunk_bytes", "read_body", "read_json"]
@@ -26,20 +26,11 @@ async def read_body(request: Request, limit: int) -> bytes:
             its end.
     """
     announced = request.headers.get("content-length", "")
-    if announced.isdigit() and int(announced) > limit:
-        raise _too_large(limit)
-    pieces: list[bytes] = []
-    size = 0
     try:
-        async for piece in request.stream():
-            size += len(piece)
-            if size > limit:
-                raise _too_large(limit)
-            pieces.append(piece)
+        return await gather_body(request.stream(), announced, limit)
     except ClientDisconnect as error:
         # Nobody reads this answer; it keeps a vanished sender from counting as our defect.
         raise _malformed("the sender left in the middle of the body") from error
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 async def read_json(request: Request, limit: int) -> Any:
@@ -88,13 +79,3 @@ def _refuse_constant(name: str) -> float:
 
 def _malformed(what: str) -> RefusedError:
     return RefusedError(what, "see docs/formats/http.md", status=400, code="bad_request")
-
-
-def _too_large(limit: int) -> RefusedError:
-    return RefusedError(
-        f"the body is longer than {limit} bytes",
-        "send it in smaller parts",
-        status=413,
-        code="too_large",
-        detail={"limit": limit},
-    )

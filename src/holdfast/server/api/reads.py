@@ -20,9 +20,9 @@ from holdfast.server.api.answers import answer, ndjson
 from holdfast.server.api.bodies import read_json
 from holdfast.server.api.edge import SANDBOX_POLICY
 from holdfast.server.api.parts import PartsOf, SignedIn, ThisRun
-from holdfast.server.api.ranges import UnsatisfiableError, span_of
 from holdfast.server.query import LinesRequest, RowsRequest, RunsRequest
 from holdfast.wire import paths
+from holdfast.wire.ranges import UnsatisfiableError, span_of
 
 __all__ = ["router"]
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from holdfast.server.api import pages, reads, service, sessions, writes
@@ -18,9 +20,15 @@ from holdfast.wire.paths import API
 __all__ = ["make_api", "make_routes"]
 
 
-def make_api(parts: Parts) -> ASGIApp:
-    """The application that serves ``parts``, the outermost layer included."""
+def make_api(parts: Parts, others: Sequence[BaseRoute] = ()) -> ASGIApp:
+    """The application that serves ``parts``, the outermost layer included.
+
+    Args:
+        parts: what the routes work with.
+        others: routes of another room, which answer their own errors; they come first.
+    """
     app = make_routes()
+    app.router.routes[:0] = others
     app.state.parts = parts
     return Edge(app, parts.metrics, loopback_only=parts.settings.on_loopback)
 

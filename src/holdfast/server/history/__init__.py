@@ -6,6 +6,8 @@ What other rooms call:
     read_rows(sources, blobs, *, keys=None, span=(None, None), latest=True) -> Iterator[HistoryRow]
     read_columns(sources, blobs, keys, *, kind="history", span=(None, None), latest=True) -> Columns
     read_console(sources, blobs) -> Iterator[ConsoleText]
+    read_samples(sources, blobs) -> Iterator[dict]
+    last_samples(sources, blobs, count) -> list[dict]
     thin(x, y, points) -> Line
 
 ``sources`` are the `JournalSource` of a run's journals in order of (started_at, journal).
@@ -24,7 +26,14 @@ from holdfast.server.history.model import (
     Segment,
     Stretch,
 )
-from holdfast.server.history.scan import read_columns, read_console, read_rows
+from holdfast.server.history.patterns import matches
+from holdfast.server.history.scan import (
+    last_samples,
+    read_columns,
+    read_console,
+    read_rows,
+    read_samples,
+)
 from holdfast.server.history.segment import Written, write_console, write_history, write_system
 from holdfast.server.history.stretches import extend, step_array
 from holdfast.server.history.tail import Tail, read_payloads, read_tail
@@ -41,11 +50,14 @@ __all__ = [
     "Written",
     "batch_kinds",
     "extend",
+    "last_samples",
+    "matches",
     "merge_kinds",
     "read_columns",
     "read_console",
     "read_payloads",
     "read_rows",
+    "read_samples",
     "read_tail",
     "row_kinds",
     "step_array",

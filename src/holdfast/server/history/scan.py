@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.records.batch import Batch
+from holdfast.records.replay import Stat
 from holdfast.server.blobstore import BlobStore
 from holdfast.server.history.blocks import (
     Block,
@@ -43,7 +44,7 @@ from holdfast.server.history.stretches import (
 )
 from holdfast.server.history.tail import Tail, read_tail
 
-__all__ = ["Bounds", "read_columns", "read_console", "read_rows"]
+__all__ = ["Bounds", "last_samples", "read_columns", "read_console", "read_rows", "read_samples"]
 
 Bounds = tuple[int | None, int | None]
 """Least and greatest step wanted, both included; None for no bound."""
@@ -125,6 +126,36 @@ def read_console(sources: Sequence[JournalSource], blobs: BlobStore) -> Iterator
             yield from map(ConsoleText._make, zip(*columns, strict=True))
         for text in _tail(source).console:
             yield ConsoleText(*text)
+
+
+def read_samples(sources: Sequence[JournalSource], blobs: BlobStore) -> Iterator[dict[str, Any]]:
+    """All system samples in order, journal after journal, ``_timestamp`` among their values."""
+    for source in sources:
+        for segment in _segments(source, "system"):
+            for block in system_blocks(segment, blobs):
+                every = np.ones(len(block.steps), dtype=np.bool_)
+                yield from (values for _, values in block.rows(None, every))
+        yield from (_sample(stat) for stat in _tail(source).stats)
+
+
+def last_samples(
+    sources: Sequence[JournalSource], blobs: BlobStore, count: int
+) -> list[dict[str, Any]]:
+    """The last system samples in order; no more is read than holds ``count`` of them."""
+    found: list[dict[str, Any]] = []
+    for source in reversed(sources):
+        found[:0] = [_sample(stat) for stat in _tail(source).stats]
+        for segment in reversed(_segments(source, "system")):
+            for block in reversed(list(system_blocks(segment, blobs))):
+                if len(found) >= count:
+                    break
+                every = np.ones(len(block.steps), dtype=np.bool_)
+                found[:0] = [values for _, values in block.rows(None, every)]
+    return found[-count:]
+
+
+def _sample(stat: Stat) -> dict[str, Any]:
+    return {TIMESTAMP: stat.timestamp, **stat.values}
 
 
 @dataclass
@@ -239,7 +270,7 @@ def _system(source: JournalSource, blobs: BlobStore, keys: frozenset[str]) -> It
             yield _Piece(block.steps, block.steps, block.numbers(keys))
     if stats := _tail(source).stats:
         zeros = np.zeros(len(stats), dtype=np.int64)
-        rows = [{TIMESTAMP: stat.timestamp, **stat.values} for stat in stats]
+        rows = [_sample(stat) for stat in stats]
         yield _Piece(zeros, zeros, plain_numbers(rows, keys))
 
 

@@ -39,12 +39,14 @@ class Base:
         blobs: bytes.
         clock: Unix seconds.
         locks: one run is changed by one thread at a time.
+        appending: a run's own journal is written by one thread at a time. Taken before `locks`.
     """
 
     store: MetaStore
     blobs: BlobStore
     clock: Callable[[], float] = time.time
     locks: Locks = field(default_factory=Locks)
+    appending: Locks = field(default_factory=Locks)
 
 
 def fresh() -> str:

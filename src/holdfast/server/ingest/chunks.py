@@ -112,6 +112,7 @@ def _values(held: HeldJournal | None, arrived: _Arrived, writer: str, now: float
     if replay.run is not None and replay.run.start_time > 0:
         started_at = replay.run.start_time
     return {
+        "role": replay.role,
         "started_at": started_at,
         "position": arrived.end,
         "replay": replay.to_json(),

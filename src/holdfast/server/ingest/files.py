@@ -7,7 +7,7 @@ HTTP or what is in a file.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from holdfast.errors import NotFoundError
 from holdfast.ids import RunPath
@@ -18,7 +18,7 @@ from holdfast.server.metastore import contents, journals, runs
 from holdfast.server.metastore.contents import Content, HeldFile
 from holdfast.wire import FileEntry, PartAnswer, check_digest, check_file_path, digest_of
 
-__all__ = ["name_files", "put_pack", "put_part", "upload_state"]
+__all__ = ["forget_file", "name_files", "put_file", "put_pack", "put_part", "upload_state"]
 
 
 def name_files(base: Base, run: RunPath, journal: str, files: Sequence[FileEntry]) -> list[str]:
@@ -98,6 +98,44 @@ def put_pack(base: Base, entity: str, pack: Sequence[tuple[str, bytes]]) -> int:
         with base.store.write(durable=False) as tx:
             contents.add(tx, entity, placed, base.clock())
     return len(pack)
+
+
+def put_file(
+    base: Base, run: RunPath, journal: str, path: str, pieces: Iterable[bytes]
+) -> FileEntry:
+    """See `Ingest.put_file`."""
+    hasher, size = hashlib.sha256(), 0
+
+    def hashed() -> Iterator[bytes]:
+        nonlocal size
+        for piece in pieces:
+            hasher.update(piece)
+            size += len(piece)
+            yield piece
+
+    token = fresh()
+    blob = f"files/{token[:2]}/{token}"  # its digest is not known before it is written
+    base.blobs.put(blob, hashed())
+    digest = f"sha256:{hasher.hexdigest()}"
+    with base.store.write(durable=False) as tx:
+        known = contents.find(tx, run.entity, digest) is not None
+        if not known:
+            contents.add(tx, run.entity, [Content(digest, blob, 0, size)], base.clock())
+    if known:
+        base.blobs.delete(blob)
+    entry = FileEntry(path, size, digest)
+    name_files(base, run, journal, [entry])
+    return entry
+
+
+def forget_file(base: Base, run: RunPath, path: str) -> bool:
+    """See `Ingest.forget_file`."""
+    with base.locks.of(run), base.store.write(durable=False) as tx:
+        said = runs.said_of(tx, run)
+        gone = said is not None and contents.forget(tx, said.pk, path)
+        if said is not None and gone:
+            runs.update_run(tx, said.pk, {})
+    return gone
 
 
 def _check_sizes(files: Sequence[FileEntry], known: dict[str, Content]) -> None:

@@ -5,13 +5,16 @@ Must not know HTTP. Every call may be repeated and changes nothing the second ti
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from holdfast.ids import RunPath
+from holdfast.records.encode import StreamCounts
 from holdfast.server.blobstore import BlobStore
-from holdfast.server.ingest import chunks, files, receipts, upkeep
+from holdfast.server.ingest import append, chunks, files, receipts, upkeep, whole
+from holdfast.server.ingest.append import Held, Say
 from holdfast.server.ingest.base import Base
 from holdfast.server.metastore import MetaStore
+from holdfast.server.metastore.state import CLIENT
 from holdfast.wire import Claim, FileEntry, PartAnswer, Receipt
 from holdfast.wire.paths import check_journal_id
 
@@ -85,6 +88,23 @@ class Ingest:
         """
         return files.put_pack(self._base, entity, pack)
 
+    def put_file(self, run: RunPath, journal: str, path: str, pieces: Iterable[bytes]) -> FileEntry:
+        """Store bytes whose digest nobody knows yet, and name them as a file of a run.
+
+        Raises:
+            NotFoundError: no such journal.
+            RefusedError: a path that leaves the run.
+        """
+        return files.put_file(self._base, run, check_journal_id(journal), path, pieces)
+
+    def forget_file(self, run: RunPath, path: str) -> bool:
+        """Take a file out of a run; False when it has none of this path."""
+        return files.forget_file(self._base, run, path)
+
+    def make_project(self, entity: str, project: str) -> bool:
+        """Make a project that may stay empty; False when it is there."""
+        return whole.make_project(self._base, entity, project)
+
     def receipt(self, run: RunPath, journal: str, claim: Claim) -> Receipt:
         """Compare a claim with what is held; the receipt's url is left empty.
 
@@ -93,6 +113,45 @@ class Ingest:
             ClaimMismatch: they differ.
         """
         return receipts.give(self._base, run, check_journal_id(journal), claim)
+
+    def append(self, run: RunPath, say: Say, *, writer: str = CLIENT, role: str = "server") -> Held:
+        """Add records to a journal that the server writes itself; returns what was held before.
+
+        Args:
+            run: the run; it and its project are made when they are new.
+            say: told what is held, says which records to add: none to say only how the writer is;
+                with a header first and a run record among them they begin a journal of their own.
+            writer: as for `chunk`, or `CLIENT`.
+            role: ``server`` for what a client says of its session; ``edits`` for changes made to
+                the run by others, which go to the run's last journal if that is the server's.
+
+        Raises:
+            RefusedError: 503 ``unavailable`` when others are faster again and again.
+        """
+        return append.append(self._base, run, say, writer=writer, role=role)
+
+    def counts(self, run: RunPath) -> StreamCounts:
+        """How many lines of each stream of a client are held; none for an unknown run."""
+        return append.counts(self._base, run)
+
+    def current_journal(self, run: RunPath) -> str | None:
+        """The journal that the server writes on when it edits a run; None when there is none."""
+        return append.current(self._base, run)
+
+    def request_stop(self, run: RunPath) -> None:
+        """Ask the session that runs now to stop; a client learns of it when it next sends.
+
+        Raises:
+            NotFoundError: no such run.
+        """
+        whole.request_stop(self._base, run)
+
+    def remove_run(self, run: RunPath) -> bool:
+        """Remove a run and all that is known of it; False when there is none.
+
+        Its blobs are swept an hour later, unless another run names them too.
+        """
+        return whole.remove_run(self._base, run)
 
     def flush(self, limit: int, *, idle: float = 30.0) -> int:
         """Write out tails of journals not heard of for ``idle`` seconds; returns how many.

@@ -26,7 +26,11 @@ _FOLDS: Mapping[str, Callable[[float, float], float]] = {
 
 
 def heads(journals: Sequence[JournalFacts]) -> dict[str, Any]:
-    """The columns that follow from the short facts of the journals, in reading order."""
+    """The columns that follow from the short facts of the journals, in reading order.
+
+    A journal of edits says nothing of how the run went.
+    """
+    journals = [journal for journal in journals if journal.role != "edits"] or journals
     last = journals[-1]
     steps = [step for step in map(_last_step, journals) if step is not None]
     ended = None if last.exit_code is None else last.started_at + last.duration
@@ -59,7 +63,9 @@ def proof(journals: Sequence[JournalFacts]) -> str:
 
 
 def _confirmed(journal: JournalFacts) -> bool:
-    """A claim matched, and nothing came since."""
+    """A claim matched, and nothing came since; a client that was told so ended its stream."""
+    if journal.role:
+        return journal.exit_code is not None
     return journal.claim is not None and loads(journal.claim)["position"] == journal.position
 
 
@@ -77,6 +83,10 @@ def said(replays: Sequence[Replay], keys: Sequence[str]) -> dict[str, Any]:
     names: dict[str, Any] = dict.fromkeys(_NAMES, "")
     tags: tuple[str, ...] = ()
     for replay in replays:
+        for key in replay.removed["config"]:
+            config.pop(key, None)
+        for key in replay.removed["summary"]:
+            summary.pop(key, None)
         config.update(replay.config)
         metadata.update(replay.metadata)
         metrics.update(replay.metrics)
@@ -84,6 +94,8 @@ def said(replays: Sequence[Replay], keys: Sequence[str]) -> dict[str, Any]:
         if replay.run is not None:
             names.update({name: getattr(replay.run, name) or names[name] for name in _NAMES})
             tags = replay.run.tags or tags
+            names.update(dict.fromkeys(set(replay.cleared) & set(_NAMES), ""))
+            tags = () if "tags" in replay.cleared else tags
     kinds: dict[str, dict[str, str]] = {"history": {}, "system": {}}
     for text in keys:
         for stream, found in loads(text).items():

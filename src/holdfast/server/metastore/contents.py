@@ -9,12 +9,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
-from holdfast.server.metastore.schema import contents, files, pieces, segments
+from holdfast.server.metastore.schema import contents, files, journals, pieces, segments
 from holdfast.server.metastore.store import Transaction
 
-__all__ = ["Content", "HeldFile", "add", "blob_names", "files_of", "find", "known", "name"]
+__all__ = [
+    "Content",
+    "HeldFile",
+    "add",
+    "blob_names",
+    "files_of",
+    "find",
+    "forget",
+    "known",
+    "name",
+]
 
 _KNOWN = select(contents.c.digest, contents.c.blob, contents.c.offset, contents.c.size).where(
     contents.c.entity == bindparam("entity"),
@@ -110,6 +120,13 @@ def name(
             rows.append({"journal_pk": journal_pk, "path": file.path, **values})
     if rows:
         tx.execute(insert(files), rows)
+
+
+def forget(tx: Transaction, run_pk: int, path: str) -> bool:
+    """Take a file out of all journals of a run; False when none names it."""
+    mine = select(journals.c.id).where(journals.c.run_pk == run_pk)
+    statement = delete(files).where(files.c.path == path, files.c.journal_pk.in_(mine))
+    return bool(tx.execute(statement).rowcount)
 
 
 def blob_names(tx: Transaction) -> set[str]:

@@ -28,11 +28,13 @@ __all__ = [
     "create",
     "find",
     "last_stretch",
+    "make_project",
     "move_flushed",
     "pieces_from",
     "pieces_of",
     "put_stretches",
     "replace_inline",
+    "replay_of",
     "segment_ends",
     "stretches_of",
     "tails",
@@ -117,6 +119,7 @@ _FIND = (
         journals.c.journal == bindparam("journal"),
     )
 )
+_REPLAY_OF = select(journals.c.replay).where(journals.c.id == bindparam("the_journal"))
 _FIND_PROJECT = select(projects.c.id).where(
     projects.c.entity == bindparam("entity"), projects.c.name == bindparam("project")
 )
@@ -160,23 +163,33 @@ def find(tx: Transaction, run: RunPath, journal: str) -> HeldJournal | None:
     return None if row is None else HeldJournal(*tuple(row))
 
 
+def replay_of(tx: Transaction, pk: int) -> str:
+    """The replay of a journal as text."""
+    return str(tx.execute(_REPLAY_OF, {"the_journal": pk}).scalar_one())
+
+
 def create(tx: Transaction, run: RunPath, journal: str, now: float) -> HeldJournal:
     """Make the rows of a journal, and of its run and project where they are missing."""
-    names = run._asdict()
-    project = tx.execute(_FIND_PROJECT, names).scalar()
-    if project is None:
-        values = {"entity": run.entity, "name": run.project, "created_at": now}
-        project = _inserted(tx, insert(projects), values)
-    names["project_id"] = project
+    names: dict[str, Any] = run._asdict()
+    names["project_id"] = make_project(tx, run.entity, run.project, now)
     run_pk = tx.execute(_FIND_RUN, names).scalar()
     if run_pk is None:
-        values = {"project_id": project, "run_id": run.run_id, "heard_at": now}
+        values = {"project_id": names["project_id"], "run_id": run.run_id, "heard_at": now}
         values |= {"created_at": now, "started_at": now, "changed": 0}
         run_pk = _inserted(tx, insert(runs), values)
     values = {"run_pk": run_pk, "journal": journal, "started_at": now, "heard_at": now}
     values |= {"replay": "", "metric_keys": NO_KEYS, "gaps": "[]"}
     pk = _inserted(tx, insert(journals), values)
     return HeldJournal(pk, run_pk, journal, now, 0, 0, 0, "", NO_KEYS, "[]", 0, None, False, None)
+
+
+def make_project(tx: Transaction, entity: str, project: str, now: float) -> int:
+    """The key of a project, which is made when it is new."""
+    found = tx.execute(_FIND_PROJECT, {"entity": entity, "project": project}).scalar()
+    if found is None:
+        values = {"entity": entity, "name": project, "created_at": now}
+        return _inserted(tx, insert(projects), values)
+    return int(found)
 
 
 def _inserted(tx: Transaction, statement: Any, values: Mapping[str, Any]) -> int:

@@ -66,6 +66,7 @@ _BATCH = 500  # fewer than the number of parameters that any database takes in o
 class ProjectRow:
     """A project, how many runs it has and when one of them was last heard of."""
 
+    pk: int
     entity: str
     project: str
     runs: int
@@ -201,17 +202,22 @@ class Totals:
     position: int
 
 
-def project_rows(tx: Transaction) -> list[ProjectRow]:
-    """All projects, the one heard of last first."""
+def project_rows(
+    tx: Transaction, entity: str | None = None, name: str | None = None
+) -> list[ProjectRow]:
+    """All projects, or those of one entity or one name; the one heard of last first."""
     heard = func.max(runs.c.heard_at)
+    own = (projects.c.id, projects.c.entity, projects.c.name)
     query = (
-        select(
-            projects.c.entity, projects.c.name, func.count(runs.c.id), projects.c.created_at, heard
-        )
+        select(*own, func.count(runs.c.id), projects.c.created_at, heard)
         .select_from(projects.outerjoin(runs))
-        .group_by(projects.c.id, projects.c.entity, projects.c.name, projects.c.created_at)
+        .group_by(*own, projects.c.created_at)
         .order_by(heard.desc(), projects.c.entity, projects.c.name)
     )
+    if entity is not None:
+        query = query.where(projects.c.entity == entity)
+    if name is not None:
+        query = query.where(projects.c.name == name)
     return [ProjectRow(*row) for row in tx.execute(query)]
 
 

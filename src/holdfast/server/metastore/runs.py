@@ -9,12 +9,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 
-from holdfast.server.metastore.schema import counters, journals, runs
+from holdfast.ids import RunPath
+from holdfast.server.metastore.schema import counters, journals, projects, runs, stretches
 from holdfast.server.metastore.store import Transaction
 
-__all__ = ["JournalFacts", "facts_of", "replays_of", "update_run"]
+__all__ = [
+    "JournalFacts",
+    "RunSaid",
+    "facts_of",
+    "greatest_step",
+    "remove",
+    "replays_of",
+    "said_of",
+    "update_run",
+]
 
 _CHANGED = "changed"
 
@@ -36,6 +46,24 @@ class JournalFacts:
     writer: str
     heard_at: float
     claim: str | None
+    role: str
+
+
+@dataclass(frozen=True)
+class RunSaid:
+    """What a run's row says that an edit may change; JSON columns as text."""
+
+    pk: int
+    name: str
+    notes: str
+    group: str
+    job_type: str
+    tags: str
+    config: str
+    summary: str
+    metadata: str
+    rows: int
+    stop_requested_at: float | None
 
 
 _FACTS = (
@@ -52,6 +80,7 @@ _FACTS = (
     journals.c.writer,
     journals.c.heard_at,
     journals.c.claim,
+    journals.c.role,
 )
 
 
@@ -62,6 +91,24 @@ _FACTS_OF = (
 )
 _REPLAYS_OF = select(journals.c.id, journals.c.replay, journals.c.metric_keys).where(
     journals.c.run_pk == bindparam("the_run")
+)
+_SAID = (
+    *("id", "name", "notes", "group", "job_type", "tags", "config", "summary", "metadata", "rows"),
+    "stop_requested_at",
+)
+_SAID_OF = (
+    select(*(runs.c[name] for name in _SAID))
+    .join(projects, projects.c.id == runs.c.project_id)
+    .where(
+        projects.c.entity == bindparam("entity"),
+        projects.c.name == bindparam("project"),
+        runs.c.run_id == bindparam("run_id"),
+    )
+)
+_GREATEST_STEP = (
+    select(func.max(stretches.c.last_step))
+    .join(journals, journals.c.id == stretches.c.journal_pk)
+    .where(journals.c.run_pk == bindparam("the_run"))
 )
 _UPDATE_RUN = update(runs).where(runs.c.id == bindparam("the_run"))
 _COUNT = update(counters).where(counters.c.name == _CHANGED).values(value=counters.c.value + 1)
@@ -77,6 +124,23 @@ def replays_of(tx: Transaction, run_pk: int) -> dict[int, tuple[str, str]]:
     """{journal's key: (replay, metric_keys)} of a run, both as text."""
     rows = tx.execute(_REPLAYS_OF, {"the_run": run_pk})
     return {pk: (replay, keys) for pk, replay, keys in rows}
+
+
+def said_of(tx: Transaction, run: RunPath) -> RunSaid | None:
+    """What a run says; None for a run that is not there."""
+    row = tx.execute(_SAID_OF, run._asdict()).first()
+    return None if row is None else RunSaid(*tuple(row))
+
+
+def greatest_step(tx: Transaction, run_pk: int) -> int | None:
+    """The greatest step of any closed row of a run."""
+    found: int | None = tx.execute(_GREATEST_STEP, {"the_run": run_pk}).scalar()
+    return found
+
+
+def remove(tx: Transaction, run_pk: int) -> None:
+    """Remove a run with all that hangs on it; the blobs it named are orphans then."""
+    tx.execute(delete(runs).where(runs.c.id == run_pk))
 
 
 def update_run(

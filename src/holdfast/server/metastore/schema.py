@@ -105,7 +105,7 @@ runs = Table(
     Column("run_id", Text, nullable=False),
     _words("name"),
     Column("exit_code", Integer),
-    # alive | gone | unknown, as last heard, of the run's latest journal
+    # alive | gone | unknown | client, as last heard, of the run's latest journal
     Column("writer", Text, nullable=False, server_default="unknown"),
     Column("heard_at", Double, nullable=False),
     Column("created_at", Double, nullable=False),
@@ -127,6 +127,8 @@ runs = Table(
     Column("duration", Double, nullable=False, server_default="0"),
     # confirmed | arriving | gaps
     Column("proof", Text, nullable=False, server_default="arriving"),
+    # when somebody asked the training to stop; it counts for a session that began before
+    Column("stop_requested_at", Double),
     # the server's counter at this run's last change
     Column("changed", BigInteger, nullable=False, index=True),
     UniqueConstraint("project_id", "run_id"),
@@ -138,6 +140,8 @@ journals = Table(
     Column("id", Integer, primary_key=True),
     _parent("run_pk", "runs"),
     Column("journal", Text, nullable=False),
+    # what a server that writes it itself does with it: server | edits; "" when a sender wrote it
+    _words("role"),
     Column("started_at", Double, nullable=False),
     # what the server holds: the end of the last whole frame
     _count("position"),

@@ -5,7 +5,13 @@ Must not know tables or who asks.
 
 from __future__ import annotations
 
-__all__ = ["HEARD_SECONDS", "run_state"]
+__all__ = ["CLIENT", "CLIENT_SECONDS", "HEARD_SECONDS", "run_state"]
+
+CLIENT = "client"
+"""How the writer of a server-written journal is: a wandb client was heard of."""
+
+CLIENT_SECONDS = 300.0
+"""How long such a client, which says something every 30 seconds, may be silent."""
 
 HEARD_SECONDS = 120.0
 """How long after the last word of a live writer a run still counts as running."""
@@ -16,7 +22,7 @@ def run_state(exit_code: int | None, writer: str, heard_at: float, now: float) -
 
     Args:
         exit_code: of its latest journal; None while that has no exit record.
-        writer: alive, gone or unknown, as last heard.
+        writer: alive, gone or unknown, as last heard; or `CLIENT`.
         heard_at: when that was, Unix seconds.
         now: Unix seconds.
 
@@ -25,6 +31,8 @@ def run_state(exit_code: int | None, writer: str, heard_at: float, now: float) -
     """
     if exit_code is not None:
         return "failed" if exit_code else "finished"
+    if writer == CLIENT:
+        return "running" if now - heard_at <= CLIENT_SECONDS else "crashed"
     if writer == "gone":
         return "crashed"
     if writer == "alive" and now - heard_at <= HEARD_SECONDS:

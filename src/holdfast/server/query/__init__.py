@@ -7,10 +7,19 @@ HTTP, SQL or Parquet: `metastore.reads` has the statements, `history` the segmen
 from __future__ import annotations
 
 from holdfast.server.metastore.reads import Totals
+from holdfast.server.query.entry import RunEntry
 from holdfast.server.query.files import StoredFile
 from holdfast.server.query.lines import LinesRequest
 from holdfast.server.query.queries import Queries
 from holdfast.server.query.rows import RowsRequest
 from holdfast.server.query.runs import RunsRequest
 
-__all__ = ["LinesRequest", "Queries", "RowsRequest", "RunsRequest", "StoredFile", "Totals"]
+__all__ = [
+    "LinesRequest",
+    "Queries",
+    "RowsRequest",
+    "RunEntry",
+    "RunsRequest",
+    "StoredFile",
+    "Totals",
+]

@@ -14,9 +14,12 @@ from holdfast.records.values import loads
 from holdfast.server.blobstore import BlobStore
 from holdfast.server.metastore import MetaStore, reads
 from holdfast.server.query import files as stored
-from holdfast.server.query import projects, rows
+from holdfast.server.query import projects, rows, samples, stamps
+from holdfast.server.query.client import client_of
 from holdfast.server.query.console import Console
+from holdfast.server.query.entry import RunEntry
 from holdfast.server.query.lines import Lines, LinesRequest
+from holdfast.server.query.rows import RowsRequest
 from holdfast.server.query.runs import RunList, RunsRequest
 from holdfast.server.query.sources import Stores, must_find_run
 
@@ -47,6 +50,12 @@ class Queries:
         """``{projects}``."""
         return projects.projects(self._stores)
 
+    def numbered_projects(
+        self, entity: str, project: str | None = None
+    ) -> dict[int, dict[str, Any]]:
+        """The projects of an entity, or one of them, by their numbers on this server."""
+        return projects.numbered(self._stores, entity, project)
+
     def changes(self, entity: str, project: str, since: int | None) -> dict[str, Any]:
         """``{cursor, runs}``."""
         return projects.changes(self._stores, entity, project, since)
@@ -54,6 +63,14 @@ class Queries:
     def runs(self, entity: str, project: str, request: RunsRequest) -> dict[str, Any]:
         """``{runs, next, total}``."""
         return self._runs.page(entity, project, request)
+
+    def entries(self, entity: str, project: str) -> list[RunEntry]:
+        """All runs of a project, as `RunEntry`."""
+        return self._runs.entries(entity, project)
+
+    def entry(self, run: RunPath) -> RunEntry:
+        """One run, as `RunEntry`."""
+        return self._runs.entry(run)
 
     def keys(self, entity: str, project: str) -> dict[str, list[str]]:
         """``{metrics, system, config, summary}``."""
@@ -67,13 +84,34 @@ class Queries:
         """``{lines}``."""
         return self._lines.lines(entity, project, request)
 
-    def rows(self, run: RunPath, request: rows.RowsRequest) -> Iterator[list[dict[str, Any]]]:
+    def rows(self, run: RunPath, request: RowsRequest) -> Iterator[list[dict[str, Any]]]:
         """Rows in batches, exactly as logged: NaN may be in them."""
         return rows.all_rows(self._stores, run, request)
 
     def sampled(self, run: RunPath, keys: tuple[str, ...], samples: int) -> dict[str, Any]:
         """``{rows}``."""
         return rows.sampled_rows(self._stores, run, keys, samples)
+
+    def row_stamps(self, run: RunPath, least: int, greatest: int) -> frozenset[tuple[int, float]]:
+        """(step, Unix seconds) of all rows from step ``least`` to ``greatest``."""
+        return stamps.row_stamps(self._stores, run, least, greatest)
+
+    def stat_stamps(self, run: RunPath) -> frozenset[float]:
+        """Unix seconds of all samples of system metrics."""
+        return stamps.stat_stamps(self._stores, run)
+
+    def spread(self, run: RunPath, request: RowsRequest, samples: int) -> list[dict[str, Any]]:
+        """At most so many rows at even distances, exactly as logged."""
+        return rows.spread_rows(self._stores, run, request, samples)
+
+    def samples(self, run: RunPath, most: int | None = None) -> list[dict[str, Any]]:
+        """System samples exactly as logged: all, or at most so many at even distances."""
+        found = samples.all_samples(self._stores, run)
+        return list(found) if most is None else rows.evenly(found, most)
+
+    def latest_samples(self, run: RunPath) -> dict[str, Any]:
+        """The last value of each system metric."""
+        return samples.latest_samples(self._stores, run)
 
     def console(self, run: RunPath, after: int, limit: int) -> dict[str, Any]:
         """``{lines, next, total}``."""
@@ -95,6 +133,10 @@ class Queries:
         """What the whole server holds."""
         with self._stores.meta.read() as tx:
             return reads.totals(tx)
+
+    def client(self, run: RunPath) -> dict[str, Any]:
+        """What wandb's client says of itself in the config: its ``_wandb`` entry."""
+        return client_of(self._stores, run)
 
     def _journals(self, run: RunPath) -> list[dict[str, Any]]:
         with self._stores.meta.read() as tx:

@@ -15,7 +15,7 @@ from holdfast.records.values import flatten, to_strict
 from holdfast.server.history import read_rows
 from holdfast.server.query.sources import Stores, must_find_run, sources_of
 
-__all__ = ["RowsRequest", "all_rows", "sampled_rows"]
+__all__ = ["RowsRequest", "all_rows", "evenly", "sampled_rows", "spread_rows"]
 
 _BATCH = 500
 _ROOM = 4096
@@ -50,8 +50,13 @@ def sampled_rows(
     stores: Stores, run: RunPath, keys: tuple[str, ...], samples: int
 ) -> dict[str, Any]:
     """``{rows: [...]}``: at most ``samples`` rows, the first and the last among them."""
-    rows = _evenly(_read(stores, run, RowsRequest(keys=keys)), samples)
+    rows = spread_rows(stores, run, RowsRequest(keys=keys), samples)
     return {"rows": [to_strict(row) for row in rows]}
+
+
+def spread_rows(stores: Stores, run: RunPath, request: RowsRequest, samples: int) -> list[_Row]:
+    """The same for any question about rows, exactly as logged."""
+    return evenly(_read(stores, run, request), samples)
 
 
 def _read(stores: Stores, run: RunPath, request: RowsRequest) -> Iterator[_Row]:
@@ -80,7 +85,7 @@ def _batches(rows: Iterator[_Row]) -> Iterator[list[_Row]]:
         yield batch
 
 
-def _evenly(rows: Iterator[_Row], samples: int) -> list[_Row]:
+def evenly(rows: Iterator[_Row], samples: int) -> list[_Row]:
     """At most ``samples`` of the rows at even distances, in one pass and little memory."""
     kept: list[_Row] = []
     room = max(4 * samples, _ROOM)

@@ -10,20 +10,18 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import math
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from holdfast.errors import UsageError
 from holdfast.ids import RunPath
-from holdfast.records.values import dumps, flatten, loads, to_strict
-from holdfast.server.metastore import Transaction, reads, run_state
-from holdfast.server.query.lines import SYSTEM_PREFIX
+from holdfast.records.values import to_strict
+from holdfast.server.metastore import Transaction, reads
+from holdfast.server.query.entry import PLAIN_COLUMNS, RunEntry, in_order
 from holdfast.server.query.sources import Stores, must_find_project, must_find_run
 
 __all__ = ["RUN_STATES", "RunList", "RunsRequest"]
@@ -31,10 +29,6 @@ __all__ = ["RUN_STATES", "RunList", "RunsRequest"]
 RUN_STATES = ("running", "finished", "failed", "crashed", "pending")
 
 _MAX_KEPT = 20_000
-_PLAIN_COLUMNS = frozenset(
-    {"run_id", "name", "proof", "created_at", "started_at", "duration", "group", "job_type"}
-    | {"notes", "rows", "last_step", "tags", "state", "heard_at"}
-)
 
 
 @dataclass(frozen=True)
@@ -59,94 +53,6 @@ class RunsRequest:
     columns: tuple[str, ...] = ()
 
 
-class _Entry:
-    """A run of a list. What JSON holds is read when something asks for it, then kept."""
-
-    def __init__(self, row: reads.RunRow) -> None:
-        self.changed = row.changed
-        self.row: dict[str, Any] = {
-            "entity": row.entity,
-            "project": row.project,
-            "run_id": row.run_id,
-            "name": row.name,
-            "state": "",
-            "proof": row.proof,
-            "created_at": row.created_at,
-            "started_at": row.started_at,
-            "heard_at": row.heard_at,
-            "duration": row.duration,
-            "group": row.group,
-            "job_type": row.job_type,
-            "tags": loads(row.tags),
-            "notes": row.notes,
-            "rows": row.rows,
-            "last_step": row.last_step,
-        }
-        self._exit_code = row.exit_code
-        self._texts = {"config": row.config, "summary": row.summary}
-        self._keys = row.metric_keys
-
-    def tell_time(self, writer: str, heard_at: float, now: float) -> None:
-        """Say what depends on the clock."""
-        self.row["state"] = run_state(self._exit_code, writer, heard_at, now)
-        self.row["heard_at"] = heard_at
-
-    @cached_property
-    def config(self) -> dict[str, Any]:
-        """The config, NaN as it is, without wandb's own bookkeeping."""
-        return _without_wandb(self._texts["config"])
-
-    @cached_property
-    def summary(self) -> dict[str, Any]:
-        """The summary, NaN as it is."""
-        return _without_wandb(self._texts["summary"])
-
-    @cached_property
-    def flat(self) -> dict[str, dict[str, Any]]:
-        """Config and summary by dotted key."""
-        return {"config": flatten(self.config), "summary": flatten(self.summary)}
-
-    @cached_property
-    def strict(self) -> dict[str, Any]:
-        """Config and summary, nested, as an answer has them."""
-        return {"config": to_strict(self.config), "summary": to_strict(self.summary)}
-
-    @cached_property
-    def kinds(self) -> dict[str, dict[str, str]]:
-        """The kind of each metric, system metrics with the prefix that users see."""
-        kinds = loads(self._keys)
-        system = {
-            key if key.startswith("_") else f"{SYSTEM_PREFIX}{key}": kind
-            for key, kind in kinds["system"].items()
-        }
-        return {"history": kinds["history"], "system": system}
-
-    @cached_property
-    def text(self) -> str:
-        """What a search looks through."""
-        row = self.row
-        names = [row["name"], row["run_id"], *row["tags"], row["notes"]]
-        config = json.dumps(self.config, ensure_ascii=False)
-        words = [*names, row["group"], row["job_type"], config]
-        return "\n".join(words).lower()
-
-    def value(self, column: str) -> Any:
-        """The value of a column; None when the run has none."""
-        if column in _PLAIN_COLUMNS:
-            return self.row[column]
-        side, _, key = column.partition(".")
-        whole = self.config if side == "config" else self.summary
-        if key in whole and not isinstance(whole[key], dict):
-            return whole[key]
-        return self.flat[side].get(key)
-
-
-def _without_wandb(text: str) -> dict[str, Any]:
-    values: dict[str, Any] = loads(text)
-    values.pop("_wandb", None)
-    return values
-
-
 class RunList:
     """Answers about the runs of projects.
 
@@ -158,7 +64,7 @@ class RunList:
     def __init__(self, stores: Stores, clock: Callable[[], float] = time.time) -> None:
         self._stores = stores
         self._clock = clock
-        self._kept: OrderedDict[int, _Entry] = OrderedDict()
+        self._kept: OrderedDict[int, RunEntry] = OrderedDict()
         self._keys: dict[tuple[str, str], tuple[tuple[int, int], dict[str, list[str]]]] = {}
         self._lock = threading.Lock()
 
@@ -197,33 +103,42 @@ class RunList:
 
     def run(self, run: RunPath) -> dict[str, Any]:
         """All that is known of one run, its journals excepted; NotFoundError when there is none."""
-        with self._stores.meta.read() as tx:
-            pk = must_find_run(tx, run)
-            row = reads.run_rows(tx, [pk])[0]
-        entry = _Entry(row)
-        entry.tell_time(row.writer, row.heard_at, self._clock())
+        entry = self.entry(run)
         return {
             **_row(entry, ("*",)),
-            "metadata": to_strict(loads(row.metadata)),
-            "defined_metrics": to_strict(loads(row.defined_metrics)),
+            "metadata": to_strict(entry.metadata),
+            "defined_metrics": to_strict(entry.defined_metrics),
             "metrics": entry.kinds,
-            "exit_code": row.exit_code,
-            "ended_at": row.ended_at,
+            "exit_code": entry.exit_code,
+            "ended_at": entry.ended_at,
         }
 
-    def _entries(self, tx: Transaction, project: int) -> dict[int, _Entry]:
+    def entry(self, run: RunPath) -> RunEntry:
+        """One run; NotFoundError when there is none."""
+        with self._stores.meta.read() as tx:
+            row = reads.run_rows(tx, [must_find_run(tx, run)])[0]
+        entry = RunEntry(row)
+        entry.tell_time(row.writer, row.heard_at, self._clock())
+        return entry
+
+    def entries(self, entity: str, project: str) -> list[RunEntry]:
+        """All runs of a project in the order in which they came; NotFoundError without it."""
+        with self._stores.meta.read() as tx:
+            return list(self._entries(tx, must_find_project(tx, entity, project)).values())
+
+    def _entries(self, tx: Transaction, project: int) -> dict[int, RunEntry]:
         """Every run of a project by its key; only those that changed are read again."""
         heads = reads.run_heads(tx, project)
         with self._lock:
             stale = [head.pk for head in heads if not self._is_kept(head)]
-        fresh = {row.pk: _Entry(row) for row in reads.run_rows(tx, stale)}
+        fresh = {row.pk: RunEntry(row) for row in reads.run_rows(tx, stale)}
         entries = {}
         now = self._clock()
         with self._lock:
             for head in heads:
                 entry = fresh.get(head.pk) or self._kept.get(head.pk)
                 if entry is None:  # another thread pushed it out since
-                    entry = _Entry(reads.run_rows(tx, [head.pk])[0])
+                    entry = RunEntry(reads.run_rows(tx, [head.pk])[0])
                 self._kept[head.pk] = entry
                 self._kept.move_to_end(head.pk)
                 entry.tell_time(head.writer, head.heard_at, now)
@@ -239,10 +154,10 @@ class RunList:
 
 def _check(request: RunsRequest) -> None:
     column = request.order.removeprefix("-")
-    if column not in _PLAIN_COLUMNS and not column.startswith(("config.", "summary.")):
+    if column not in PLAIN_COLUMNS and not column.startswith(("config.", "summary.")):
         raise UsageError(
             f"runs have no column {column!r} to order by",
-            f"use {', '.join(sorted(_PLAIN_COLUMNS))}, config.KEY or summary.KEY",
+            f"use {', '.join(sorted(PLAIN_COLUMNS))}, config.KEY or summary.KEY",
         )
     for state in request.states:
         if state not in RUN_STATES:
@@ -252,7 +167,7 @@ def _check(request: RunsRequest) -> None:
             raise UsageError(f"{name!r} is no column", "write config.KEY, summary.KEY or *")
 
 
-def _matching(entries: dict[int, _Entry], request: RunsRequest) -> list[tuple[int, _Entry]]:
+def _matching(entries: dict[int, RunEntry], request: RunsRequest) -> list[tuple[int, RunEntry]]:
     words = request.search.lower().split()
     return [
         (pk, entry)
@@ -262,34 +177,15 @@ def _matching(entries: dict[int, _Entry], request: RunsRequest) -> list[tuple[in
     ]
 
 
-def _ordered(chosen: list[tuple[int, _Entry]], order: str) -> list[tuple[int, _Entry]]:
+def _ordered(chosen: list[tuple[int, RunEntry]], order: str) -> list[tuple[int, RunEntry]]:
     """By a column; runs that lack it stand last in both directions."""
     column = order.removeprefix("-")
-    descending = order.startswith("-")
-    keyed, without = [], []
-    for pk, entry in chosen:
-        key = _sort_key(entry.value(column))
-        if key is None:
-            without.append((pk, entry))
-        else:
-            keyed.append((key, pk, entry))
-    keyed.sort(key=lambda item: item[:2], reverse=descending)
-    without.sort(key=lambda item: item[0], reverse=descending)
-    return [(pk, entry) for _, pk, entry in keyed] + without
+    entries = [entry for _, entry in chosen]
+    ordered = in_order(entries, lambda entry: entry.value(column), order.startswith("-"))
+    return [(entry.pk, entry) for entry in ordered]
 
 
-def _sort_key(value: Any) -> tuple[int, Any] | None:
-    """Numbers before texts; None for what has no place in an order."""
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return None
-    if isinstance(value, (int, float)):
-        return (0, value)
-    if isinstance(value, str):
-        return (1, value.lower())
-    return (2, dumps(value))
-
-
-def _row(entry: _Entry, columns: Iterable[str]) -> dict[str, Any]:
+def _row(entry: RunEntry, columns: Iterable[str]) -> dict[str, Any]:
     wanted = tuple(columns)
     if "*" in wanted:
         return {**entry.row, **entry.strict}
@@ -301,7 +197,7 @@ def _row(entry: _Entry, columns: Iterable[str]) -> dict[str, Any]:
     return {**entry.row, **sides}
 
 
-def _union(entries: Iterable[_Entry]) -> dict[str, list[str]]:
+def _union(entries: Iterable[RunEntry]) -> dict[str, list[str]]:
     found: dict[str, set[str]] = {
         name: set() for name in ("metrics", "system", "config", "summary")
     }
@@ -320,7 +216,7 @@ def _drawable(kinds: dict[str, str]) -> Iterable[str]:
     )
 
 
-def _after(chosen: list[tuple[int, _Entry]], cursor: str) -> int:
+def _after(chosen: list[tuple[int, RunEntry]], cursor: str) -> int:
     """Where the page after a cursor starts: behind its run, or where that stood if it is gone."""
     if not cursor:
         return 0

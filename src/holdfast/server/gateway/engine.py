@@ -1,0 +1,243 @@
+"""GraphQL: a document, its variables and a request in; data and errors out.
+
+Owns the schema, which document is taken, and how an error is worded. Must not know HTTP or what
+a resolver does.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import threading
+import traceback
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLError,
+    GraphQLObjectType,
+    GraphQLResolveInfo,
+    GraphQLSchema,
+    InlineFragmentNode,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    build_schema,
+    execute_sync,
+    get_directive_values,
+    parse,
+    validate,
+)
+
+from holdfast.errors import HoldfastError, RefusedError
+from holdfast.server.gateway.context import Context, Fields, Resolver
+
+__all__ = ["Engine", "Outcome"]
+
+_MAX_DOCUMENT = 100_000  # characters; the longest of any client has under 10,000
+_MAX_TOKENS = 5_000
+_MAX_DEPTH = 20
+_MAX_ERRORS = 20
+_MAX_KEPT = 256
+
+_AGAIN = frozenset({429, 503, 507})
+"""Refusals that a client should try again later: these it does for an HTTP status only."""
+
+_QUOTED = re.compile(r"'((?:\\.|[^'\\])*)'")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What to answer: the HTTP status and the body."""
+
+    status: int
+    body: dict[str, Any]
+
+
+class Engine:
+    """Executes documents. All methods may run in several threads.
+
+    Args:
+        fields: the resolvers of all modules.
+    """
+
+    def __init__(self, fields: Fields) -> None:
+        self._schema = _schema(fields)
+        self._kept: OrderedDict[str, DocumentNode] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def execute(
+        self, text: str, variables: dict[str, Any], operation: str, context: Context
+    ) -> Outcome:
+        """Execute one operation of a document.
+
+        Args:
+            text: the document.
+            variables: by name.
+            operation: which of its operations; empty when it has one only.
+            context: of the request.
+        """
+        try:
+            document = self._document(text)
+        except _InvalidError as error:
+            return Outcome(200, {"errors": [{"message": one} for one in error.messages]})
+        result = execute_sync(
+            self._schema,
+            document,
+            context_value=context,
+            variable_values=variables,
+            operation_name=operation or None,
+        )
+        if not result.errors:
+            return Outcome(200, {"data": result.data})
+        said = [_said(error) for error in result.errors[:_MAX_ERRORS]]
+        again = [one["extensions"]["status"] for one in said if "extensions" in one]
+        status = next((code for code in again if code in _AGAIN), 200)
+        return Outcome(status, {"data": result.data, "errors": said})
+
+    def _document(self, text: str) -> DocumentNode:
+        """The parsed document, proven to fit the schema."""
+        with self._lock:
+            document = self._kept.get(text)
+            if document is not None:
+                self._kept.move_to_end(text)
+                return document
+        document = _parsed(text)
+        _check_depth(document)
+        errors = validate(self._schema, document, max_errors=_MAX_ERRORS)
+        if errors:
+            raise _InvalidError([_standard(error.message) for error in errors])
+        with self._lock:
+            self._kept[text] = document
+            while len(self._kept) > _MAX_KEPT:
+                self._kept.popitem(last=False)
+        return document
+
+
+class _InvalidError(Exception):
+    """The document cannot be executed."""
+
+    def __init__(self, messages: list[str]) -> None:
+        super().__init__(messages)
+        self.messages = messages
+
+
+def _parsed(text: str) -> DocumentNode:
+    if len(text) > _MAX_DOCUMENT:
+        raise _InvalidError([f"a document of more than {_MAX_DOCUMENT} characters"])
+    try:
+        return parse(text, no_location=True, max_tokens=_MAX_TOKENS)
+    except GraphQLError as error:
+        raise _InvalidError([_standard(error.message)]) from error
+    except RecursionError as error:
+        raise _InvalidError([f"a document of more than {_MAX_DEPTH} levels"]) from error
+
+
+def _check_depth(document: DocumentNode) -> None:
+    """Refuse what nests deeper than any client asks, fragments followed."""
+    fragments = {
+        node.name.value: node.selection_set
+        for node in document.definitions
+        if isinstance(node, FragmentDefinitionNode)
+    }
+    known: dict[str, int] = {}
+    for node in document.definitions:
+        if (
+            isinstance(node, OperationDefinitionNode)
+            and _depth(node.selection_set, fragments, known) > _MAX_DEPTH
+        ):
+            raise _InvalidError([f"a document of more than {_MAX_DEPTH} levels"])
+
+
+def _depth(
+    selections: SelectionSetNode | None,
+    fragments: Mapping[str, SelectionSetNode],
+    known: dict[str, int],
+) -> int:
+    if selections is None:
+        return 0
+    deepest = 0
+    for node in selections.selections:
+        if isinstance(node, FragmentSpreadNode):
+            name = node.name.value
+            if name not in known:
+                known[name] = 0  # one that spreads itself ends here; validation refuses it
+                known[name] = _depth(fragments.get(name), fragments, known)
+            deepest = max(deepest, known[name])
+        elif isinstance(node, FieldNode | InlineFragmentNode):
+            deepest = max(deepest, _depth(node.selection_set, fragments, known))
+    return deepest + 1
+
+
+def _standard(message: str) -> str:
+    """The library's message in the words of the reference implementation, which clients match."""
+    return _QUOTED.sub(r'"\1"', message)
+
+
+def _said(error: GraphQLError) -> dict[str, Any]:
+    """An error as the client sees it: our own words, never a trace."""
+    said: dict[str, Any] = {"message": _standard(error.message)}
+    if error.path:
+        said["path"] = error.path
+    cause = error.original_error
+    if isinstance(cause, HoldfastError):
+        said["message"] = str(cause)
+        if isinstance(cause, RefusedError):
+            said["extensions"] = {"code": cause.code, "status": cause.status}
+    elif cause is not None and not isinstance(cause, GraphQLError):
+        print(f"holdfast: gateway: {error.path}", file=sys.stderr)  # noqa: T201 - the server's log
+        traceback.print_exception(cause)
+        where = ".".join(map(str, error.path or ()))
+        said["message"] = (
+            f"{where} failed: {type(cause).__name__}; the server's log has the traceback"
+        )
+    return said
+
+
+def _schema(fields: Fields) -> GraphQLSchema:
+    files = (resources.files(__package__) / "schema").iterdir()
+    texts = sorted(
+        (file.name, file.read_text("utf-8")) for file in files if file.name.endswith(".graphql")
+    )
+    schema = build_schema("\n".join(text for _, text in texts))
+    for name, resolvers in fields.items():
+        kind = schema.type_map[name]
+        assert isinstance(kind, GraphQLObjectType), name
+        for field, resolver in resolvers.items():
+            kind.fields[field].resolve = _adapted(resolver)
+    unserved = schema.get_directive("unserved")
+    assert unserved is not None
+    for kind in schema.type_map.values():
+        for field_name, one in kind.fields.items() if isinstance(kind, GraphQLObjectType) else ():
+            said = get_directive_values(unserved, one.ast_node) if one.ast_node else None
+            if said is not None:
+                one.resolve = _adapted(_refuses(said["what"]))
+            elif kind in {schema.query_type, schema.mutation_type}:
+                assert one.resolve is not None, f"{kind.name}.{field_name} has no resolver"
+    return schema
+
+
+def _adapted(resolver: Resolver) -> Any:
+    def resolve(source: Any, info: GraphQLResolveInfo[Context], **arguments: Any) -> Any:
+        return resolver(source, info.context, arguments)
+
+    return resolve
+
+
+def _refuses(what: str) -> Resolver:
+    def refuse(source: Any, context: Context, arguments: Mapping[str, Any]) -> Any:
+        del source, context, arguments
+        raise RefusedError(
+            f"this Holdfast server does not serve {what} yet",
+            "the rest of the run is not touched by it",
+            status=501,
+            code="unserved",
+        )
+
+    return refuse

@@ -1,0 +1,86 @@
+"""Projects, and the lists of runs in them.
+
+Owns projects as wandb clients see them. Must not know what a run says or how a filter is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from holdfast.errors import NotFoundError
+from holdfast.ids import check_project
+from holdfast.server.gateway.context import Context, Fields
+from holdfast.server.gateway.names import entity_of, make_id, may_write, project_of
+from holdfast.server.gateway.paging import connection, nothing
+from holdfast.server.gateway.times import iso
+from holdfast.server.gateway.viewer import entity_source, user_source
+
+__all__ = ["FIELDS", "project_source"]
+
+_Arguments = Mapping[str, Any]
+_PAGE = 50
+
+
+def project_source(number: int, row: Mapping[str, Any], context: Context) -> dict[str, Any]:
+    """A project as an object of the schema: its number, and its row of the list of projects."""
+    entity, name = row["entity"], row["project"]
+    return {
+        "id": make_id("Project", entity, name),
+        "internalId": str(number),
+        "name": name,
+        "entity": entity_source(entity),
+        "entityName": entity,
+        "description": "",
+        "access": "PRIVATE",
+        "views": "{}",
+        "repo": None,
+        "dockerImage": None,
+        "createdAt": iso(row["created_at"]),
+        "isBenchmark": False,
+        "readOnly": entity != context.user.name,
+        "user": user_source(entity),
+        "totalSweeps": 0,
+    }
+
+
+def _project(source: Any, context: Context, arguments: _Arguments) -> dict[str, Any] | None:
+    del source
+    try:
+        found = context.queries.numbered_projects(*project_of(context, arguments))
+    except NotFoundError:
+        return None  # this is how clients learn that there is none
+    return next(project_source(number, row, context) for number, row in found.items())
+
+
+def _models(source: Any, context: Context, arguments: _Arguments) -> dict[str, Any]:
+    del source
+    entity = entity_of(context, arguments.get("entityName"))
+    found = context.queries.numbered_projects(entity)
+    nodes = [project_source(number, row, context) for number, row in found.items()]
+    return connection(nodes, [node["name"] for node in nodes], arguments, _PAGE)
+
+
+def _no_list(source: Any, context: Context, arguments: _Arguments) -> dict[str, Any]:
+    """There are none of these in any project."""
+    del source, context, arguments
+    return nothing()
+
+
+def _upsert(source: Any, context: Context, arguments: _Arguments) -> dict[str, Any]:
+    """Make a project. What a client says of one beside its name is kept nowhere."""
+    del source
+    given = arguments["input"]
+    entity = may_write(context, entity_of(context, given.get("entityName")))
+    name = check_project(given.get("name") or "")
+    inserted = context.ingest.make_project(entity, name)
+    [(number, row)] = context.queries.numbered_projects(entity, name).items()
+    project = project_source(number, row, context)
+    return {"project": project, "model": project, "inserted": inserted}
+
+
+FIELDS: Fields = {
+    "Mutation": {"upsertModel": _upsert},
+    "Query": {"project": _project, "model": _project, "models": _models},
+    "Project": {"sweeps": _no_list, "allViews": _no_list},
+}

@@ -1,0 +1,201 @@
+"""The gateway's routes: GraphQL, the stream of lines, signed file URLs, and what is swallowed.
+
+Owns how a request is read and who it is from. Must not know what is in a document or a stream.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from holdfast.errors import RefusedError
+from holdfast.ids import RunPath, check_entity, check_project, check_run_id
+from holdfast.server.gateway import downloads, resolvers, stream, uploads
+from holdfast.server.gateway.answers import answer, refusal
+from holdfast.server.gateway.context import Context
+from holdfast.server.gateway.engine import Engine
+from holdfast.server.gateway.names import may_write
+from holdfast.server.gateway.signing import Signer
+from holdfast.server.ingest import Ingest
+from holdfast.server.metastore.known import KnownUsers
+from holdfast.server.metastore.users import User
+from holdfast.server.query import Queries
+from holdfast.server.settings import Limits
+from holdfast.wire import check_file_path, decompress, gather_body
+from holdfast.wire.headers import ENCODING, key_in
+
+__all__ = ["Gateway"]
+
+_RUN = "/files/{entity}/{project}/{run}"
+_SWALLOWED_BYTES = 64 * 1024 * 1024
+
+_Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class Gateway:
+    """What wandb clients reach; `routes` goes into the application of the server.
+
+    Args:
+        users: who may sign in.
+        ingest: the write side.
+        queries: the read side.
+        limits: what one request may bring.
+        secret: signs the URLs of files.
+        clock: Unix time in seconds.
+    """
+
+    def __init__(
+        self,
+        users: KnownUsers,
+        ingest: Ingest,
+        queries: Queries,
+        limits: Limits,
+        secret: bytes,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._users = users
+        self._ingest = ingest
+        self._queries = queries
+        self._limits = limits
+        self._signer = Signer(secret, clock)
+        self._engine = Engine(resolvers.FIELDS)
+
+    @property
+    def routes(self) -> Sequence[BaseRoute]:
+        """The routes, each of which answers its own errors."""
+        return [
+            _route("/graphql", self._graphql, "POST"),
+            _route(f"{_RUN}/file_stream", self._stream, "POST"),
+            _route(f"{_RUN}/content/{{path:path}}", self._read_file, "GET"),
+            _route(f"{_RUN}/content/{{path:path}}", self._write_file, "PUT"),
+            _route("/sdk/otel/{rest:path}", _swallow, "POST"),
+        ]
+
+    async def _graphql(self, request: Request) -> Response:
+        context = self._context(request, await self._user(request))
+        body = await _body(request, self._limits.json_bytes)
+        text, variables, operation = _question(body)
+        outcome = await run_in_threadpool(self._engine.execute, text, variables, operation, context)
+        return answer(outcome.body, outcome.status)
+
+    async def _stream(self, request: Request) -> Response:
+        context = self._context(request, await self._user(request))
+        run = _run(request)
+        may_write(context, run.entity)
+        body = await _body(request, self._limits.chunk_bytes)
+        return answer(await run_in_threadpool(stream.take, context, run, body))
+
+    async def _read_file(self, request: Request) -> Response:
+        run, path = self._signed(request)
+        given = request.headers.get("range", "")
+        return await run_in_threadpool(downloads.give, self._queries, run, path, given)
+
+    async def _write_file(self, request: Request) -> Response:
+        run, path = self._signed(request)
+        await uploads.take(self._ingest, run, path, request)
+        return answer({})
+
+    def _signed(self, request: Request) -> tuple[RunPath, str]:
+        """The run and the file of a signed URL."""
+        run, path = _run(request), check_file_path(request.path_params["path"])
+        said = request.query_params
+        method = "GET" if request.method == "HEAD" else request.method
+        self._signer.check(method, run, path, said.get("until", ""), said.get("signature", ""))
+        return run, path
+
+    async def _user(self, request: Request) -> User:
+        key = key_in(request.headers.get("authorization", ""))
+        user = None
+        if key:
+            user = self._users.recent_of_key(key) or await run_in_threadpool(
+                self._users.of_key, key
+            )
+        if user is None:
+            raise RefusedError(
+                "this server does not know the API key" if key else "no API key was given",
+                "set WANDB_API_KEY to a key of this server, or run 'wandb login --relogin'",
+                status=401,
+                code="unauthorized",
+            )
+        return user
+
+    def _context(self, request: Request, user: User) -> Context:
+        headers = request.headers
+        return Context(
+            user=user,
+            users=self._users,
+            ingest=self._ingest,
+            queries=self._queries,
+            signer=self._signer,
+            base_url=str(request.base_url).rstrip("/"),
+            client_id=headers.get("x-wandb-async-client-id")
+            or headers.get("x-wandb-client-id", ""),
+        )
+
+
+def _route(path: str, endpoint: _Endpoint, method: str) -> Route:
+    async def guarded(request: Request) -> Response:
+        try:
+            return await endpoint(request)
+        except Exception as error:  # noqa: BLE001 - the one place where a failure becomes an answer
+            return refusal(error, f"{request.method} {request.url.path}")
+
+    return Route(path, guarded, methods=[method])
+
+
+async def _body(request: Request, limit: int) -> bytes:
+    """The plain body, compressed or not.
+
+    Raises:
+        RefusedError: 413 when it is longer than ``limit`` bytes, 4xx when it cannot be read.
+    """
+    announced = request.headers.get("content-length", "")
+    try:
+        body = await gather_body(request.stream(), announced, limit)
+    except ClientDisconnect as error:
+        raise _malformed("the client left in the middle of the body") from error
+    encoding = request.headers.get(ENCODING, "").lower()
+    if encoding in {"", "identity"}:
+        return body
+    if encoding in {"gzip", "deflate"}:
+        return await run_in_threadpool(decompress, body, limit)
+    raise _malformed(f"content encoding {encoding[:40]!r} is not taken; send gzip or plain")
+
+
+def _question(body: bytes) -> tuple[str, dict[str, Any], str]:
+    """The document, the variables and the operation of a GraphQL request."""
+    try:
+        said = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise _malformed("the body is not JSON") from error
+    if not isinstance(said, dict) or not isinstance(said.get("query"), str):
+        raise _malformed("the body has no 'query'")
+    variables = said.get("variables") or {}
+    operation = said.get("operationName") or ""
+    if not isinstance(variables, dict) or not isinstance(operation, str):
+        raise _malformed("'variables' is no object, or 'operationName' no text")
+    return said["query"], variables, operation
+
+
+def _run(request: Request) -> RunPath:
+    said = request.path_params
+    return RunPath(
+        check_entity(said["entity"]), check_project(said["project"]), check_run_id(said["run"])
+    )
+
+
+async def _swallow(request: Request) -> Response:
+    """Take telemetry meant for W&B, and keep none of it."""
+    await _body(request, _SWALLOWED_BYTES)
+    return answer({})
+
+
+def _malformed(what: str) -> RefusedError:
+    return RefusedError(what, "see docs/formats/wandb-gateway.md", status=400, code="bad_request")

@@ -1,0 +1,120 @@
+"""Records that no sender brings: what a wandb client says, and changes made afterwards.
+
+They become a journal that the server writes itself, and go through `chunks` like what a sender
+shipped, so that histories, downloads and rebuilds know no difference. Owns which journal a record
+goes to. Must not know what a client's words mean, or HTTP.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from holdfast import journal as framing
+from holdfast.errors import RefusedError
+from holdfast.ids import RunPath
+from holdfast.records.decode import kind
+from holdfast.records.encode import StreamCounts
+from holdfast.records.replay import Replay
+from holdfast.server.ingest import chunks
+from holdfast.server.ingest.base import Base
+from holdfast.server.ingest.errors import PositionMismatch
+from holdfast.server.metastore import journals, runs
+from holdfast.server.metastore.runs import JournalFacts, RunSaid
+from holdfast.wire import journal_id
+
+__all__ = ["Held", "Say", "append", "counts", "current"]
+
+_TRIES = 50
+
+
+@dataclass(frozen=True)
+class Held:
+    """What the server holds of a run while something is to be added.
+
+    Args:
+        run: what its row says; None for a run that is not there.
+        replay: of the journal that is written on; None when there is none yet.
+        counts: lines held of the streams of the run's only client.
+        greatest_step: of any row of any journal.
+        stop_requested: the session that this journal holds was asked to stop.
+    """
+
+    run: RunSaid | None
+    replay: Replay | None
+    counts: StreamCounts
+    greatest_step: int | None
+    stop_requested: bool
+
+
+Say = Callable[[Held], Sequence[bytes]]
+"""Says which records to add. It may be called again when another was faster, so it only looks."""
+
+
+def append(base: Base, run: RunPath, say: Say, *, writer: str, role: str) -> Held:
+    """See `Ingest.append`."""
+    with base.appending.of(run):
+        return _append(base, run, say, writer=writer, role=role)
+
+
+def _append(base: Base, run: RunPath, say: Say, *, writer: str, role: str) -> Held:
+    for _ in range(_TRIES):
+        held, target = _look(base, run, role)
+        payloads = say(held)
+        try:
+            if payloads and kind(payloads[0]) == "header":
+                _begin(base, run, payloads, writer)
+            elif target is not None:
+                data = framing.frames(payloads, target.position)
+                chunks.take(base, run, target.journal, (target.position, data), writer)
+            elif payloads:
+                raise ValueError("a journal begins with its header")
+        except PositionMismatch:  # another process was faster
+            continue
+        return held
+    raise RefusedError(
+        f"too many write to run {run} at once", "try again", status=503, code="unavailable"
+    )
+
+
+def counts(base: Base, run: RunPath) -> StreamCounts:
+    """See `Ingest.counts`."""
+    return _look(base, run, "server")[0].counts
+
+
+def current(base: Base, run: RunPath) -> str | None:
+    """The journal that edits and files of a run go to; None when it has none."""
+    target = _look(base, run, "edits")[1]
+    return None if target is None else target.journal
+
+
+def _look(base: Base, run: RunPath, role: str) -> tuple[Held, JournalFacts | None]:
+    with base.store.read() as tx:
+        said = runs.said_of(tx, run)
+        if said is None:
+            return Held(None, None, StreamCounts(), None, False), None
+        facts = runs.facts_of(tx, said.pk)
+        target = _target(facts, role)
+        text = None if target is None else journals.replay_of(tx, target.pk)
+        greatest = runs.greatest_step(tx, said.pk)
+    replay = None if text is None else Replay.from_json(text)
+    # Of a run that a sender brought, the lines are its rows; its console was never sent as lines.
+    counts = StreamCounts(history=said.rows)
+    if replay is not None:
+        counts = replay.counts.get("", StreamCounts())
+    asked = said.stop_requested_at
+    stop = asked is not None and (target is None or asked >= target.started_at)
+    return Held(said, replay, counts, greatest, stop), target
+
+
+def _target(facts: Sequence[JournalFacts], role: str) -> JournalFacts | None:
+    """The journal to write on: the last session's, or the last of all if it is the server's."""
+    if role == "edits":
+        return facts[-1] if facts and facts[-1].role else None
+    return next((one for one in reversed(facts) if one.role == role), None)
+
+
+def _begin(base: Base, run: RunPath, payloads: Sequence[bytes], writer: str) -> None:
+    named = next(payload for payload in payloads if kind(payload) == "run")
+    data = framing.frames(payloads, 0)
+    chunks.take(base, run, journal_id(named), (0, data), writer)
