@@ -17,7 +17,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint format unit crash bench browser web web-test chromium lock clean
+.PHONY: help demo test check lint format unit crash bench conformance browser web web-test chromium lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -41,8 +41,9 @@ format: $(INSTALLED)  ## let ruff lay out the code and mend what it can
 	$(RUN) -m ruff check --fix
 	$(RUN) -m ruff format
 
-unit: $(INSTALLED)  ## the Python tests without crash, browser and house tests
-	$(PYTEST) $(PARALLEL) --ignore=tests/house --ignore=tests/crash --ignore=tests/browser
+unit: $(INSTALLED)  ## the Python tests without conformance, crash, browser and house tests
+	$(PYTEST) $(PARALLEL) --ignore=tests/house --ignore=tests/conformance --ignore=tests/crash \
+	  --ignore=tests/browser
 
 crash: $(INSTALLED)  ## the long crash table: every process killed at 200 random moments
 	$(PYTEST) -n $(WORKERS) tests/crash --crash-moments 200
@@ -52,6 +53,9 @@ browser: $(INSTALLED) $(WEB) chromium  ## the dashboard in a real browser
 
 bench: $(INSTALLED)  ## figures side by side with wandb and trackio
 	$(RUN) -m bench
+
+conformance: $(INSTALLED)  ## real wandb clients against a live server: docs/wandb-clients.md
+	$(RUN) -m conformance --jobs $(WORKERS) --out docs/wandb-clients.md
 
 web: $(WEB)  ## build the dashboard for this checkout
 

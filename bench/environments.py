@@ -1,7 +1,7 @@
-"""A Python environment for each tool, made on first use below `build/bench`, kept until removed.
+"""The Python environment of each tool that is measured.
 
-Each tool gets one of its own, so that none pays for another's dependencies and Holdfast's
-environment stays free of them. Holdfast itself runs in the environment that started the bench.
+Each tool but Holdfast gets one of its own with its newest version, kept until it is removed.
+Holdfast itself runs in the environment that started the bench.
 """
 
 from __future__ import annotations
@@ -11,10 +11,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["ROOT", "Environment", "environment"]
+from tools.environments import ROOT, python_with
 
-ROOT = Path(__file__).resolve().parent.parent
-_HOME = ROOT / "build/bench"
+__all__ = ["ROOT", "Environment", "environment"]
 
 
 @dataclass(frozen=True)
@@ -29,29 +28,12 @@ class Environment:
 def environment(tool: str) -> Environment:
     """The environment of ``tool``; other tools than Holdfast are installed from PyPI first.
 
-    The newest version is taken when the environment is made. Remove `build/bench` for a newer one.
+    The newest version is taken when the environment is made. Remove its folder below
+    `build/environments` for a newer one.
     """
-    python = Path(sys.executable) if tool == "holdfast" else _installed(tool)
+    python = Path(sys.executable) if tool == "holdfast" else python_with(tool, [tool])
     asked = f"import importlib.metadata as m; print(m.version({tool!r}))"
     answer = subprocess.run(
         [python, "-c", asked], check=True, capture_output=True, text=True, cwd=ROOT
     )
     return Environment(tool, answer.stdout.strip(), python)
-
-
-def _installed(tool: str) -> Path:
-    folder = _HOME / f"{tool}-python{sys.version_info[0]}.{sys.version_info[1]}"
-    python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
-    done = folder / "installed"
-    if not done.exists():
-        print(f"installing {tool} into {folder.relative_to(ROOT)}", file=sys.stderr, flush=True)
-        _run([sys.executable, "-m", "venv", "--clear", folder])
-        _run([python, "-m", "pip", "install", "--disable-pip-version-check", "--upgrade", tool])
-        done.touch()
-    return python
-
-
-def _run(command: list[str | Path]) -> None:
-    ended = subprocess.run(command, capture_output=True, text=True, check=False)
-    if ended.returncode:
-        raise SystemExit(f"bench: {' '.join(map(str, command))} failed:\n{ended.stderr.strip()}")

@@ -20,6 +20,7 @@ _Arguments = Mapping[str, Any]
 
 _SAMPLES = 500
 _MAX_SAMPLES = 100_000
+_MAX_ROWS = 1_000_000
 _MAX_SPECS = 100
 _EXAMPLE = 'write {"keys": ["loss"], "samples": 500}'
 _KINDS = {"bool": "boolean", "text": "string", "json": "map"}
@@ -53,12 +54,23 @@ def _key(kind: str, rows: int, last: Any) -> dict[str, Any]:
 
 
 def _history(source: Any, context: Context, arguments: _Arguments) -> list[str]:
-    """Rows as JSON, nested as logged; ``maxStep`` itself is not among them."""
+    """Rows as JSON, nested as logged: all of a span of steps, else a sample of the whole.
+
+    ``maxStep`` itself is not in the span.
+    """
+    path = source["entry"].path
     least, beyond = _step(arguments, "minStep"), _step(arguments, "maxStep")
-    greatest = None if beyond is None else beyond - 1
-    request = RowsRequest(min_step=least, max_step=greatest)
-    found = context.queries.spread(source["entry"].path, request, _samples(arguments))
-    return [dumps(row) for row in found]
+    if beyond is None:
+        request = RowsRequest(min_step=least)
+        return [dumps(row) for row in context.queries.spread(path, request, _samples(arguments))]
+    found: list[str] = []
+    for rows in context.queries.rows(path, RowsRequest(min_step=least, max_step=beyond - 1)):
+        found += map(dumps, rows)
+        if len(found) > _MAX_ROWS:
+            raise UsageError(
+                f"more than {_MAX_ROWS} rows at once", "ask for fewer steps, with page_size say"
+            )
+    return found
 
 
 def _events(source: Any, context: Context, arguments: _Arguments) -> list[str]:

@@ -28,7 +28,7 @@ that has not begun."""
 _CONFIG = ("config.",)
 _SUMMARY = ("summary_metrics.", "summaryMetrics.", "summary.")
 
-Getter = Callable[[RunEntry], Any]
+_Getter = Callable[[RunEntry], Any]
 
 
 def state_of(entry: RunEntry) -> str:
@@ -42,7 +42,7 @@ def is_time(name: str) -> bool:
     return name in _TIMES
 
 
-def column(name: str) -> Getter:
+def column(name: str) -> _Getter:
     """What gives a run's value of a column: `MISSING`, `EMPTY`, or as it was logged.
 
     Raises:
@@ -60,7 +60,7 @@ def column(name: str) -> Getter:
     )
 
 
-def _inner(side: str, key: str) -> Getter:
+def _inner(side: str, key: str) -> _Getter:
     """A key of config or summary; W&B's own config has ``.value`` in it, as in ``lr.value``."""
     first, _, rest = key.partition(".value")
     bare = first + rest if key.endswith(".value") or ".value." in key else key
@@ -86,7 +86,7 @@ def _nested(values: Any, key: str) -> Any:
     return values
 
 
-def _row(name: str) -> Getter:
+def _row(name: str) -> _Getter:
     def get(entry: RunEntry) -> Any:
         value = entry.row[name]
         return EMPTY if value is None or value == "" else value
@@ -94,7 +94,7 @@ def _row(name: str) -> Getter:
     return get
 
 
-def _metadata(*path: str) -> Getter:
+def _metadata(*path: str) -> _Getter:
     def get(entry: RunEntry) -> Any:
         value = _nested(entry.metadata, ".".join(path))
         return EMPTY if value is None or value == "" else value
@@ -113,7 +113,7 @@ _TIMES = {
     "updated_at": _row("heard_at"),
 }
 
-_PLAIN: dict[str, Getter] = {
+_PLAIN: dict[str, _Getter] = {
     **_TIMES,
     "name": _row("run_id"),
     "displayName": lambda entry: entry.row["name"] or entry.row["run_id"],

@@ -1,0 +1,122 @@
+"""Runs without a network, and `wandb sync` of their folders."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from conformance.cell import Cell
+from conformance.scenarios.scenario import Scenario
+from conformance.verdicts import MismatchError
+from holdfast.journal import Frame, Reader
+from holdfast.records.decode import kind
+from tests.processes import holdfast_command
+
+__all__ = ["SCENARIOS"]
+
+_OFFLINE = {"WANDB_MODE": "offline"}
+_SYNC_S = 240.0
+
+
+def _sync(cell: Cell, *words: str) -> None:
+    cell.command("sync", *words).succeed(_SYNC_S)
+
+
+def _twice(cell: Cell) -> None:
+    truth = cell.script("live", _OFFLINE)
+    (folder,) = cell.offline_folders()
+    _sync(cell, str(folder))
+    cell.check(truth)
+    for mark in folder.glob("*.synced"):
+        mark.unlink()
+    _sync(cell, str(folder))
+    cell.check(truth)
+
+
+def _files(cell: Cell) -> None:
+    truth = cell.script("media", _OFFLINE)
+    (folder,) = cell.offline_folders()
+    _sync(cell, str(folder))
+    cell.check(truth)
+
+
+def _our_sync(cell: Cell) -> None:
+    """The same folders by `holdfast sync`: what a client writes to the disk, our reader reads."""
+    truths = [cell.script(name, _OFFLINE) for name in ("live", "media", "disorder", "console")]
+    done = holdfast_command("sync", str(cell.home / "wandb"), server=cell.server)
+    (cell.folder / "holdfast-sync.log").write_text(done.stdout + done.stderr, encoding="utf-8")
+    if done.returncode:
+        raise MismatchError(f"holdfast sync ended with {done.returncode}: {done.stderr}")
+    for truth in truths:
+        cell.check(truth)
+
+
+def _killed(cell: Cell) -> None:
+    """What the killed client got to its disk is what the server must have."""
+    process = cell.begin("wait", _OFFLINE, rows=400, pad=1000, wait_s=600)
+    cell.until(lambda: process.ended or cell.has_told(process), "the process has logged")
+    truth = cell.told(process)
+    (journal,) = Path(truth["folder"]).glob("*.wandb")
+    cell.until(lambda: _rows_on_disk(journal) > 0, "rows are on the disk")
+    process.kill_all()
+    _sync(cell, truth["folder"])
+    on_disk = _rows_on_disk(journal)
+    rows = truth["rows"][:on_disk]
+    cell.check({"id": truth["id"], "rows": rows})
+    state = cell.run(truth["id"]).state
+    if state not in {"failed", "crashed"}:
+        raise MismatchError(f"the state of a killed run is {state}")
+
+
+def _rows_on_disk(journal: Path) -> int:
+    with journal.open("rb") as file:
+        return sum(isinstance(i, Frame) and kind(i.payload) == "history" for i in Reader(file))
+
+
+def _server_killed(cell: Cell) -> None:
+    """The server dies with rows in it and comes back; the same `wandb sync` ends well."""
+    truth = cell.script("steps", _OFFLINE, rows=20_000, pad=300)
+    (folder,) = cell.offline_folders()
+    sync = cell.command("sync", str(folder))
+    cell.until(lambda: sync.ended or cell.rows(truth["id"]) > 0, "some rows have arrived")
+    before = cell.rows(truth["id"])
+    cell.server.kill()
+    time.sleep(2)
+    cell.server.start()
+    sync.succeed(_SYNC_S)
+    if not before:
+        raise MismatchError("nothing had arrived before the kill: this shows nothing")
+    cell.check(truth)
+
+
+def _resumed(cell: Cell) -> None:
+    """Two offline processes of one run, synced in order, are one run without a hole."""
+    how = {"id": "resumed-offline", "resume": "allow"}
+    first: Any = cell.script("steps", _OFFLINE, rows=10, how=how)
+    second: Any = cell.script("steps", _OFFLINE, rows=10, add=100, how=how)
+    for folder in cell.offline_folders():
+        _sync(cell, str(folder))
+    shifted = [{**row, "_step": row["_step"] + 10} for row in second["rows"]]
+    truth = {**second, "rows": first["rows"] + shifted}
+    cell.check(truth)
+    for folder in cell.offline_folders():
+        for mark in folder.glob("*.synced"):
+            mark.unlink()
+        _sync(cell, str(folder))
+    cell.check(truth)
+
+
+SCENARIOS = (
+    Scenario("sync-twice", "offline, then `wandb sync` twice", _twice),
+    Scenario("our-sync", "offline, then `holdfast sync`", _our_sync),
+    Scenario("sync-media", "offline media, then `wandb sync`", _files),
+    Scenario("sync-resumed", "one run of two offline processes, each synced twice", _resumed),
+    Scenario("sync-killed", "SIGKILL, then `wandb sync`", _killed),
+    Scenario(
+        "sync-server-killed",
+        "`wandb sync`, the server killed and started again in the middle",
+        _server_killed,
+        own_server=True,
+    ),
+)

@@ -1,0 +1,93 @@
+"""The way back: folders that Holdfast's client wrote, read by wandb's own tools."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from conformance.cell import Cell
+from conformance.compare import flat, same
+from conformance.scenarios.scenario import Scenario
+from conformance.verdicts import MismatchError
+
+__all__ = ["SCENARIOS"]
+
+_SYNC_S = 240.0
+
+
+def _sync(cell: Cell, *folders: Path) -> None:
+    for folder in folders:
+        cell.command("sync", str(folder)).succeed(_SYNC_S)
+
+
+def _basic(cell: Cell) -> None:
+    for script in ("live", "disorder"):
+        truth = cell.our_script(script)
+        folder = cell.offline_folders()[-1]
+        _sync(cell, folder)
+        cell.check(truth)
+        _inspect(cell, folder, truth)
+
+
+def _inspect(cell: Cell, folder: Path, truth: dict[str, Any]) -> None:
+    """W&B's terminal viewer prints every row, the config and the summary as they were logged."""
+    records = cell.command("leet", "inspect", "--json", str(folder))
+    records.succeed(60)
+    lines = [json.loads(line) for line in records.said.splitlines() if line.startswith("{")]
+    shown = [line["history"]["item"] for line in lines if line["type"] == "history"]
+    if len(shown) != len(truth["rows"]):
+        raise MismatchError(f"the viewer prints {len(shown)} rows and not {len(truth['rows'])}")
+    for row, want in zip(shown, truth["rows"], strict=True):
+        _expect(f"row {want['_step']}", row, want)
+    summary = cell.command("leet", "inspect", "--summary", "--json", str(folder))
+    summary.succeed(60)
+    said = json.loads(summary.said[summary.said.index("{") :])
+    for part in ("config", "summary"):
+        _expect(part, said[part], truth.get(part, {}))
+
+
+def _expect(what: str, found: dict[str, Any], want: dict[str, Any]) -> None:
+    shown, wanted = flat(found), {key: _as_shown(value) for key, value in flat(want).items()}
+    if not same(shown, wanted):
+        raise MismatchError(f"the viewer prints as {what} {shown} and not {wanted}")
+
+
+def _as_shown(value: Any) -> Any:
+    """The viewer prints strict JSON: what that cannot say, it says as text."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return {math.inf: "Infinity", -math.inf: "-Infinity"}.get(value, "NaN")
+    return value
+
+
+def _console(cell: Cell) -> None:
+    truth = cell.our_script("console")
+    _sync(cell, *cell.offline_folders())
+    cell.check(truth)
+
+
+def _resumed(cell: Cell) -> None:
+    how = {"id": "resumed", "resume": "allow"}
+    first = cell.our_script("steps", rows=10, how=how)
+    second = cell.our_script("steps", first=10, rows=10, how=how)
+    _sync(cell, *cell.offline_folders())
+    cell.check({**second, "rows": first["rows"] + second["rows"]})
+
+
+def _killed(cell: Cell) -> None:
+    """Every row for which `log` returned before SIGKILL is there."""
+    process = cell.begin_ours("wait", rows=100, pad=100, wait_s=600)
+    cell.until(lambda: process.ended or cell.has_told(process), "the process has logged")
+    truth = cell.told(process)
+    process.kill_all()
+    _sync(cell, *cell.offline_folders())
+    cell.check({"id": truth["id"], "rows": truth["rows"]})
+
+
+SCENARIOS = (
+    Scenario("back-basic", "`wandb sync` and `wandb leet inspect`: values of every kind", _basic),
+    Scenario("back-console", "`wandb sync`: console", _console),
+    Scenario("back-resumed", "`wandb sync`: a resumed run", _resumed),
+    Scenario("back-killed", "`wandb sync`: a run that was killed", _killed),
+)

@@ -1,0 +1,169 @@
+"""Reading back with wandb's own public API, and editing: each answer beside what was logged."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import wandb
+
+from conformance.scripts.telling import Telling, options, tell
+
+ROWS = 30
+RUNS = 4
+
+WRONG: list[str] = []
+
+
+def main() -> None:
+    """Log some runs, read everything back, edit one, delete one."""
+    truths = [write(number) for number in range(RUNS)]
+    api = wandb.Api()
+    entity = api.default_entity
+    place = f"{entity}/{options()['project']}"
+    run = api.run(f"{place}/{truths[1]['id']}")
+    one_run(run, truths[1])
+    history(run, truths[1]["rows"])
+    files(run)
+    lists(api, place, truths)
+    edits(api, place, truths[2]["id"])
+    api.run(f"{place}/{truths[3]['id']}").delete()
+    expect("runs after a deletion", len(wandb.Api().runs(place)), RUNS - 1)
+    expect("the viewer's entity", getattr(api.viewer, "entity", entity), entity)
+    tell({"wrong": WRONG, "edited": truths[2]["id"], "deleted": truths[3]["id"]})
+
+
+def write(number: int) -> dict[str, Any]:
+    """A run with config, rows with holes, a file and console output."""
+    config = {"number": number, "nested": {"lr": 10.0**-number}, "kind": "ab"[number % 2]}
+    run = wandb.init(
+        project=options()["project"],
+        name=f"run {number}",
+        config=config,
+        tags=[f"tag{number}", "all"],
+        group=f"group{number % 2}",
+        notes=f"notes {number}",
+        reinit=True,
+    )
+    told = Telling(run)
+    for step in range(ROWS):
+        often = {"loss": (number + 1) / (step + 1), "deep": {"in": step}}
+        told.log({**often, **({"rare": step * step} if step % 10 == 5 else {})})
+    Path("kept.txt").write_text(f"kept by run {number}\n")
+    run.save("kept.txt", policy="now")
+    print(f"printed by run {number}")
+    return told.finish(config=config)
+
+
+def expect(what: str, found: Any, wanted: Any) -> None:
+    """Note a difference."""
+    if found != wanted:
+        WRONG.append(f"{what}: {found!r:.300} and not {wanted!r:.300}")
+
+
+def plain(rows: Any, keys: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Rows cut down to what was logged under ``keys``; what a row lacks is not in it."""
+    return [{key: row[key] for key in keys if row.get(key) is not None} for row in rows]
+
+
+def one_run(run: Any, truth: dict[str, Any]) -> None:
+    """All that one run says of itself."""
+    expect("config", {k: v for k, v in run.config.items() if k[0] != "_"}, truth["config"])
+    expect("name", run.name, "run 1")
+    expect("state", run.state, "finished")
+    expect("tags", sorted(run.tags), ["all", "tag1"])
+    expect("group", run.group, "group1")
+    expect("notes", run.notes, "notes 1")
+    expect("summary.loss", run.summary["loss"], truth["summary"]["loss"])
+    expect("summary.deep", dict(run.summary["deep"]), truth["summary"]["deep"])
+    expect("summary.rare", run.summary["rare"], truth["summary"]["rare"])
+    expect("lastHistoryStep", run.lastHistoryStep, ROWS - 1)
+    expect("created_at is a time", run.created_at[:2], "20")
+    expect("url", run.url.endswith(f"/runs/{run.id}"), True)
+
+
+def history(run: Any, rows: list[dict[str, Any]]) -> None:
+    """The ways to rows."""
+    keys = ("_step", "loss", "rare")
+    wanted = plain(rows, keys)
+    expect("history()", plain(run.history(pandas=False), keys), wanted)
+    expect("scan_history()", plain(run.scan_history(), keys), wanted)
+    rare = [{k: row[k] for k in ("_step", "rare")} for row in rows if "rare" in row]
+    expect("scan_history(keys)", list(run.scan_history(keys=["_step", "rare"])), rare)
+    pages = plain(run.scan_history(page_size=7), keys)
+    expect("scan_history in small pages", pages, wanted)
+    part = plain(run.scan_history(min_step=10, max_step=20), keys)
+    expect("scan_history(min_step, max_step)", part, [r for r in wanted if 10 <= r["_step"] < 20])
+    sampled = run.history(keys=["loss"], samples=1000, pandas=False)
+    expect("history(keys)", plain(sampled, ("_step", "loss")), plain(rows, ("_step", "loss")))
+    deep = [row["deep.in"] for row in run.scan_history(keys=["deep.in"])]
+    expect("scan_history of a nested key", deep, list(range(ROWS)))
+    expect("few samples", len(run.history(samples=5, pandas=False)), 5)
+    system = run.history(stream="system", pandas=False)
+    expect("system metrics are rows", isinstance(system, list), True)
+
+
+def files(run: Any) -> None:
+    """The list, one by name, its bytes."""
+    names = [file.name for file in run.files()]
+    expect("a saved file is listed", "kept.txt" in names, True)
+    with tempfile.TemporaryDirectory() as folder:
+        with run.file("kept.txt").download(root=folder, replace=True) as file:
+            expect("its text", file.read(), "kept by run 1\n")
+        for name in ("output.log", "config.yaml", "wandb-summary.json", "requirements.txt"):
+            expect(f"{name} is listed", name in names, True)
+        if "output.log" in names:
+            with run.file("output.log").download(root=folder, replace=True) as file:
+                expect("output.log", "printed by run 1" in file.read(), True)
+
+
+def lists(api: Any, place: str, truths: list[dict[str, Any]]) -> None:
+    """Filters, order and paging."""
+    ids = [truth["id"] for truth in truths]
+
+    def listed(filters: Any = None, order: str = "+created_at", **how: Any) -> list[str]:
+        return [run.id for run in api.runs(place, filters=filters or {}, order=order, **how)]
+
+    expect("all", listed(), ids)
+    expect("newest first", listed(order="-created_at"), ids[::-1])
+    expect("pages of one", listed(per_page=1), ids)
+    expect("config", listed({"config.number": 2}), [ids[2]])
+    expect("config.…value", listed({"config.number.value": 2}), [ids[2]])
+    expect("$in", listed({"config.number": {"$in": [0, 3]}}), [ids[0], ids[3]])
+    expect("$gt", listed({"summary_metrics.loss": {"$gt": 2.5 / ROWS}}), [ids[2], ids[3]])
+    expect("$or", listed({"$or": [{"config.number": 0}, {"tags": "tag3"}]}), [ids[0], ids[3]])
+    expect("$and", listed({"$and": [{"config.kind": "b"}, {"group": "group1"}]}), [ids[1], ids[3]])
+    expect("$regex", listed({"display_name": {"$regex": "run [12]"}}), ids[1:3])
+    expect("$ne", listed({"display_name": {"$ne": "run 1"}}), [ids[0], ids[2], ids[3]])
+    expect("state", listed({"state": "crashed"}), [])
+    expect("by loss", listed(order="-summary_metrics.loss"), ids[::-1])
+    expect("by config", listed(order="+config.nested.value.lr"), ids[::-1])
+    expect("len", len(api.runs(place)), RUNS)
+    names = [project.name for project in api.projects(place.split("/", maxsplit=1)[0])]
+    expect("projects", place.split("/")[1] in names, True)
+
+
+def edits(api: Any, place: str, run_id: str) -> None:
+    """What `update` sends arrives."""
+    run = api.run(f"{place}/{run_id}")
+    run.config["added"] = {"a": [1, 2]}
+    run.tags = ["changed"]
+    run.notes = "other notes"
+    run.name = "another name"
+    run.summary["added"] = 12.5
+    run.summary.update()
+    run.update()
+    again = wandb.Api().run(f"{place}/{run_id}")
+    expect("edited config", again.config["added"], {"a": [1, 2]})
+    expect("kept config", again.config["number"], 2)
+    expect("edited tags", list(again.tags), ["changed"])
+    expect("edited notes", again.notes, "other notes")
+    expect("edited name", again.name, "another name")
+    expect("edited summary", again.summary["added"], 12.5)
+    expect("kept summary", again.summary["rare"], 625)
+    expect("state after an edit", again.state, "finished")
+
+
+if __name__ == "__main__":
+    main()

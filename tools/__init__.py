@@ -1,0 +1,1 @@
+"""Tools of the repository: chosen test data, pinned environments. Not part of the package."""
