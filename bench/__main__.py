@@ -52,9 +52,7 @@ def main(words: list[str] | None = None) -> int:
             _say(f"sync: {sizes.sync_rounds} rounds of {sizes.big}, and of {sizes.small}")
             sync_rounds(samples, tools, root, sizes.sync_rounds, [sizes.big, sizes.small])
             if "holdfast" in args.tools:
-                _say(
-                    f"the gateway: {sizes.sync_rounds} rounds of {sizes.stream_rows:,} rows a client"
-                )
+                _say(f"live clients: {sizes.sync_rounds} rounds of {sizes.stream_rows:,} rows each")
                 stream_rounds(samples, root, sizes.sync_rounds, sizes.stream_rows)
     except ChildError as error:
         print(f"bench: {error}", file=sys.stderr)

@@ -65,6 +65,8 @@ export interface Run extends Row {
   defined_metrics: Json;
   metrics: { history: Record<string, string>; system: Record<string, string> };
   exit_code: number | null;
+  /** Whether the run can be asked to stop, or was. */
+  stop: "no" | "possible" | "requested";
   journals: Journal[];
 }
 

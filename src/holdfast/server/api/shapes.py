@@ -30,6 +30,7 @@ __all__ = [
     "RunPage",
     "RunWhole",
     "Session",
+    "Stop",
     "Stored",
 ]
 
@@ -138,7 +139,15 @@ class RunWhole(Row):
     metrics: dict[str, dict[str, str]]
     exit_code: int | None
     ended_at: float | None
+    stop: str
     journals: list[Journal]
+
+
+@dataclass
+class Stop:
+    """Whether a run was asked to stop."""
+
+    stop: str
 
 
 @dataclass

@@ -13,6 +13,7 @@ from holdfast.ids import RunPath
 from holdfast.records.values import loads
 from holdfast.server.blobstore import BlobStore
 from holdfast.server.metastore import MetaStore, reads
+from holdfast.server.metastore.state import CLIENT
 from holdfast.server.query import files as stored
 from holdfast.server.query import projects, rows, samples, stamps
 from holdfast.server.query.client import client_of
@@ -78,7 +79,9 @@ class Queries:
 
     def run(self, run: RunPath) -> dict[str, Any]:
         """One run whole, its journals too."""
-        return {**self._runs.run(run), "journals": self._journals(run)}
+        entry = self._runs.entry(run)
+        journals = self._journals(run)
+        return {**self._runs.whole(entry), "stop": _stop(entry, journals), "journals": journals}
 
     def lines(self, entity: str, project: str, request: LinesRequest) -> dict[str, Any]:
         """``{lines}``."""
@@ -147,6 +150,14 @@ class Queries:
             ends = (stretch.first_step, stretch.last_step)
             steps.setdefault(stretch.journal_pk, []).extend(ends)
         return [_journal(row, steps.get(row.pk, [])) for row in found]
+
+
+def _stop(entry: RunEntry, journals: list[dict[str, Any]]) -> str:
+    """Whether a run can be asked to stop, or was: only who sends live hears of it."""
+    if entry.row["state"] != "running" or entry.writer != CLIENT:
+        return "no"
+    asked, begun = entry.stop_requested_at, max(journal["started_at"] for journal in journals)
+    return "possible" if asked is None or asked < begun else "requested"
 
 
 def _journal(row: reads.JournalRow, steps: list[int]) -> dict[str, Any]:
