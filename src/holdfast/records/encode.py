@@ -7,6 +7,7 @@ cost 42 ms of import and three times the time of a row; a test reads everything 
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -48,7 +49,11 @@ _GOALS = {"": 0, "minimize": 1, "maximize": 2}
 
 
 class RunInfo(NamedTuple):
-    """Who a run is: what its ``run`` record says. ``start_time`` is in Unix seconds."""
+    """Who a run is: what its ``run`` record says. ``start_time`` is in Unix seconds.
+
+    ``branch_run`` is the run whose rows up to ``branch_step`` this one goes on from: another that
+    it was forked off, or itself, rewound.
+    """
 
     run_id: str
     entity: str = ""
@@ -65,6 +70,8 @@ class RunInfo(NamedTuple):
     resumed: bool = False
     starting_step: int = 0
     sweep_id: str = ""
+    branch_run: str = ""
+    branch_step: int = 0
 
 
 class StreamCounts(NamedTuple):
@@ -143,6 +150,9 @@ def run(
     ]
     if info.git_remote or info.git_commit:
         body.append(_sub(21, _text(1, info.git_remote) + _text(2, info.git_commit)))
+    if info.branch_run:
+        value = struct.pack("<Bd", 2 << 3 | 1, info.branch_step)
+        body.append(_sub(23, _text(1, info.branch_run) + value + _text(3, "_step")))
     body.extend(_text(_CLEARED, name) for name in cleared)
     return _sub(_RUN, b"".join(body))
 

@@ -115,6 +115,13 @@ class Replay:
         """Whether the run said how it ended."""
         return self.exit_code is not None
 
+    @property
+    def rewound_to(self) -> int | None:
+        """The last step of earlier journals that still counts; None when all do."""
+        run = self.run
+        rewound = run is not None and run.branch_run and run.branch_run == run.run_id
+        return run.branch_step if run is not None and rewound else None
+
     def apply(self, payloads: Iterable[bytes]) -> Applied:
         """Apply records in order; returns the rows, system metrics and console text among them."""
         applied = Applied([], [], [])
@@ -328,6 +335,8 @@ class Replay:
             resumed=record.resumed,
             starting_step=record.starting_step,
             sweep_id=record.sweep_id,
+            branch_run=record.branch_point.run,
+            branch_step=_step_of(record.branch_point.value),
         )
         if self.run is not None:  # a later run record changes what it names
             said = {name: value for name, value in new._asdict().items() if value}
@@ -455,6 +464,11 @@ def _update(target: dict[str, Any], record: Any, field: str = "update") -> None:
             node = node.get(part) if isinstance(node, dict) else None
         if isinstance(node, dict):
             node.pop(path[-1], None)
+
+
+def _step_of(value: float) -> int:
+    """A step that W&B's records have as a float."""
+    return int(min(max(value, -1.0), 2.0**53)) if value == value else -1
 
 
 def _own(value: Any) -> Any:

@@ -52,7 +52,9 @@ class SaidConfig(NamedTuple):
 
     def records(self, known: Mapping[str, Any], replay: Replay) -> list[bytes]:
         """What this says beyond the run's config and what the client said before."""
-        records = changed_config(self.values, known)
+        # A client that forks a run off does not know the config that it takes over.
+        whole = self.branch_point is None
+        records = changed_config(self.values, known, whole=whole)
         before = replay.client
         changed = {k: v for k, v in self.client.items() if not same(v, before.get(k))}
         if changed:

@@ -33,10 +33,18 @@ def same(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-def changed_config(said: Mapping[str, Any], known: Mapping[str, Any]) -> list[bytes]:
-    """The record that makes ``known`` what ``said`` is, if one is needed."""
+def changed_config(
+    said: Mapping[str, Any], known: Mapping[str, Any], *, whole: bool = True
+) -> list[bytes]:
+    """The record that makes ``known`` what ``said`` is, if one is needed.
+
+    Args:
+        said: the config.
+        known: the run's.
+        whole: what ``said`` does not say is removed.
+    """
     update = {k: v for k, v in said.items() if k not in known or not same(v, known[k])}
-    remove = [key for key in known if key not in said]
+    remove = [key for key in known if whole and key not in said]
     return [encode.config(update, remove)] if update or remove else []
 
 

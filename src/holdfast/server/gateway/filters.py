@@ -175,7 +175,7 @@ def _is(value: Any, wanted: Any) -> bool:
     if value is MISSING:
         return wanted is None
     if value is EMPTY:
-        return wanted is None or wanted == ""
+        return wanted in (None, "", [])
     if isinstance(value, bool) or isinstance(wanted, bool):
         return value is wanted
     return bool(value == wanted)

@@ -81,13 +81,13 @@ def read_body(body: bytes) -> Posted:
         raise malformed("the body is not JSON") from error
     if not isinstance(said, dict):
         raise malformed("the body is no JSON object")
-    files = said.get("files") or {}
+    files = {} if said.get("files") is None else said["files"]
     if not isinstance(files, dict):
         raise malformed("'files' is no object")
     streams = {
         _STREAMS[name]: _lines(name, given) for name, given in files.items() if name in _STREAMS
     }
-    uploaded = said.get("uploaded") or []
+    uploaded = [] if said.get("uploaded") is None else said["uploaded"]
     if not isinstance(uploaded, list) or not all(isinstance(path, str) for path in uploaded):
         raise malformed("'uploaded' is no list of paths")
     return Posted(

@@ -7,6 +7,7 @@ from holdfast.server.gateway import (
     consoles,
     histories,
     projects,
+    rewinds,
     run_files,
     runs,
     upserts,
@@ -16,7 +17,7 @@ from holdfast.server.gateway.context import Fields, Resolver
 
 __all__ = ["FIELDS"]
 
-_MODULES = (viewer, projects, runs, histories, consoles, run_files, upserts, changes)
+_MODULES = (viewer, projects, runs, histories, consoles, run_files, upserts, rewinds, changes)
 
 
 def _merged() -> Fields:

@@ -29,7 +29,7 @@ from holdfast.server.ingest import Held, Say
 from holdfast.server.metastore.runs import RunSaid
 from holdfast.server.query import RowsRequest
 
-__all__ = ["FIELDS"]
+__all__ = ["FIELDS", "answered"]
 
 _PROJECT = "uncategorized"
 """Where a run goes whose client names no project."""
@@ -66,11 +66,11 @@ def _upsert(source: Any, context: Context, arguments: Mapping[str, Any]) -> dict
     if inserted:
         _fork(context, run, said)
     # A client that is told of lines would begin after them and send rows again under new numbers.
-    bucket = {**_run_of(context, run), "historyLineCount": None}
+    bucket = {**answered(context, run), "historyLineCount": None}
     return {"bucket": bucket, "inserted": inserted, "serverSettings": {"serverMessages": []}}
 
 
-def _run_of(context: Context, run: RunPath) -> dict[str, Any]:
+def answered(context: Context, run: RunPath) -> dict[str, Any]:
     """A run as an object of the schema."""
     projects = context.queries.numbered_projects(run.entity, run.project)
     [project] = [project_source(number, row, context) for number, row in projects.items()]

@@ -15,11 +15,13 @@ __all__ = ["EMPTY", "MISSING", "column", "is_time", "state_of"]
 
 
 class _Nothing:
-    """No value: `MISSING` for a key that a run lacks, `EMPTY` for a text that was left empty."""
+    """No value: `MISSING` for a key that a run lacks, `EMPTY` for a text or list left empty."""
 
 
 MISSING = _Nothing()
 EMPTY = _Nothing()
+
+_EMPTIES: tuple[Any, ...] = (None, "", [])
 
 _STATES = {"pending": "crashed"}
 """A run of which nothing was heard for long counts as crashed with W&B, where "pending" is one
@@ -89,7 +91,7 @@ def _nested(values: Any, key: str) -> Any:
 def _row(name: str) -> _Getter:
     def get(entry: RunEntry) -> Any:
         value = entry.row[name]
-        return EMPTY if value is None or value == "" else value
+        return EMPTY if value in _EMPTIES else value
 
     return get
 
@@ -97,7 +99,7 @@ def _row(name: str) -> _Getter:
 def _metadata(*path: str) -> _Getter:
     def get(entry: RunEntry) -> Any:
         value = _nested(entry.metadata, ".".join(path))
-        return EMPTY if value is None or value == "" else value
+        return EMPTY if value in _EMPTIES else value
 
     return get
 

@@ -35,7 +35,7 @@ from holdfast.server.history.scan import (
     read_samples,
 )
 from holdfast.server.history.segment import Written, write_console, write_history, write_system
-from holdfast.server.history.stretches import extend, step_array
+from holdfast.server.history.stretches import cut_after, extend, step_array
 from holdfast.server.history.tail import Tail, read_payloads, read_tail
 
 __all__ = [
@@ -49,6 +49,7 @@ __all__ = [
     "Tail",
     "Written",
     "batch_kinds",
+    "cut_after",
     "extend",
     "last_samples",
     "matches",

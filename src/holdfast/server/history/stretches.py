@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from holdfast.server.history.model import Stretch
 
-__all__ = ["Span", "extend", "hidden_rows", "hidden_spans", "numbers", "step_array"]
+__all__ = ["Span", "cut_after", "extend", "hidden_rows", "hidden_spans", "numbers", "step_array"]
 
 Span = tuple[int, int]
 """First and last step, both included."""
@@ -35,6 +35,11 @@ def step_array(steps: Sequence[int | None]) -> NDArray[np.int64]:
         return np.array([min(max(s, low), high) for s in steps if s is not None], dtype=np.int64)
 
 
+def cut_after(step: int) -> Stretch:
+    """A stretch without rows that takes over all after ``step``: what a rewound run begins with."""
+    return Stretch(0, step + 1, int(_INT64.max), 0)
+
+
 def extend(last: Stretch | None, last_step: int | None, steps: NDArray[np.int64]) -> list[Stretch]:
     """The stretches that these further rows of a journal make.
 
@@ -53,7 +58,9 @@ def extend(last: Stretch | None, last_step: int | None, steps: NDArray[np.int64]
     number = -1 if last is None else last.number
     for begin, end in pairwise(bounds):
         first, final, rows = int(steps[begin]), int(steps[end - 1]), end - begin
-        if begin == 0 and last is not None and not (len(starts) and starts[0] == 0):
+        goes_on = begin == 0 and last is not None and last.rows > 0
+        if goes_on and not (len(starts) and starts[0] == 0):
+            assert last is not None
             found.append(Stretch(number, last.first_step, final, last.rows + rows))
         else:
             number += 1

@@ -17,6 +17,7 @@ from holdfast.records.values import dumps, loads
 from holdfast.server.history import (
     Stretch,
     batch_kinds,
+    cut_after,
     extend,
     merge_kinds,
     row_kinds,
@@ -154,6 +155,9 @@ def _store(
     """All rows that change with the chunk, in the caller's transaction."""
     if not journals.update_at(tx, held.pk, arrived.start, values):
         raise PositionMismatch(_position(tx, held))
+    rewound_to = arrived.replay.rewound_to
+    if arrived.start == 0 and rewound_to is not None:
+        journals.put_stretches(tx, held.pk, [asdict(cut_after(rewound_to))])
     if arrived.applied.rows:
         last = journals.last_stretch(tx, held.pk)
         more = _further(None if last is None else Stretch(*last), held, arrived)

@@ -108,7 +108,7 @@ _SAID_OF = (
 _GREATEST_STEP = (
     select(func.max(stretches.c.last_step))
     .join(journals, journals.c.id == stretches.c.journal_pk)
-    .where(journals.c.run_pk == bindparam("the_run"))
+    .where(journals.c.run_pk == bindparam("the_run"), stretches.c.rows > 0)
 )
 _UPDATE_RUN = update(runs).where(runs.c.id == bindparam("the_run"))
 _COUNT = update(counters).where(counters.c.name == _CHANGED).values(value=counters.c.value + 1)

@@ -147,7 +147,7 @@ class Queries:
             stretches = reads.stretches_of(tx, [journal.pk for journal in found])
         steps: dict[int, list[int]] = {}
         for stretch in stretches:
-            ends = (stretch.first_step, stretch.last_step)
+            ends = (stretch.first_step, stretch.last_step) if stretch.rows else ()
             steps.setdefault(stretch.journal_pk, []).extend(ends)
         return [_journal(row, steps.get(row.pk, [])) for row in found]
 

@@ -1,0 +1,197 @@
+"""Documents: which are taken, how errors are worded, what introspection finds, what is limited."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from server.api_client import Site
+from server.gateway.asking import Graph
+
+from holdfast.errors import RefusedError
+from holdfast.server.query import Queries
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with Site(tmp_path_factory.mktemp("site")) as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def graph(site: Site) -> Graph:
+    return Graph(site)
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ("{viewer{nothing}}", 'Cannot query field "nothing" on type "User".'),
+        ("{nothing}", 'Cannot query field "nothing" on type "Query".'),
+        ("{viewer(a: 1){id}}", 'Unknown argument "a" on field "Query.viewer".'),
+        ("{viewer", "Syntax Error: Expected Name, found <EOF>."),
+        ("query($n: Nothing){project(name: $n){id}}", 'Unknown type "Nothing".'),
+        (
+            "{viewer{...A}} fragment A on User {...A}",
+            'Cannot spread fragment "A" within itself.',
+        ),
+        (
+            "query($n: String!){project(name: $n){id}}",
+            'Variable "$n"',
+        ),
+    ],
+)
+def test_errors_have_the_words_that_clients_match(
+    graph: Graph, document: str, message: str
+) -> None:
+    [said] = graph.errors(document)
+    assert said.startswith(message), said
+
+
+@pytest.mark.parametrize("operation", ["", None, "B"])
+def test_the_operation_may_be_named_or_not(site: Site, operation: str | None) -> None:
+    document = "query B($a: Boolean!) {viewer {entity @include(if: $a) name: username}}"
+    said = {"query": document, "operationName": operation, "variables": {"a": True}}
+    answer = site.ask("POST", "/graphql", json=said)
+    assert answer.json() == {"data": {"viewer": {"entity": "team", "name": "team"}}}
+
+
+def test_of_several_operations_one_must_be_named(site: Site, graph: Graph) -> None:
+    document = "query A {viewer{id}} query B {viewer{entity}}"
+    assert graph.errors(document) == [
+        "Must provide operation name if query contains multiple operations."
+    ]
+    said = {"query": document, "operationName": "B"}
+    answer = site.ask("POST", "/graphql", json=said)
+    assert answer.json() == {"data": {"viewer": {"entity": "team"}}}
+
+
+PROBED = {
+    "Query": {"serverInfo", "viewer"},
+    "Mutation": {"createRunFiles", "upsertBucket"},
+    "ServerInfo": {"cliVersionInfo", "latestLocalVersionInfo"},
+    "ServerSettings": {"serverMessages"},
+    "Artifact": {"id"},
+    "Organization": {"orgEntity"},
+    "Project": {"internalId"},
+    "Run": {"projectId"},
+}
+PROBED_INPUTS = {
+    "UseArtifactInput": {"usedAs"},
+    "CreateArtifactInput": {"historyStep", "tags"},
+    "CreateArtifactFileSpecInput": {"uploadPartsInput"},
+    "AddAliasesInput": {"aliases"},
+    "DeleteFilesInput": {"projectId"},
+}
+
+
+@pytest.mark.parametrize("name", [*PROBED, *PROBED_INPUTS])
+def test_what_clients_probe_is_there(graph: Graph, name: str) -> None:
+    document = (
+        "query Probe($name: String!) {TypeInfo: __type(name: $name) {...fieldData}} "
+        "fragment fieldData on __Type {name fields {name args {name}} inputFields {name}}"
+    )
+    found = graph(document, name=name)["TypeInfo"]
+    wanted = PROBED.get(name) or PROBED_INPUTS[name]
+    assert wanted <= {field["name"] for field in found["fields"] or found["inputFields"]}
+
+
+def test_introspection_of_the_whole_schema(graph: Graph) -> None:
+    types = graph("{__schema {types {name fields {name type {name ofType {name}}}}}}")
+    assert {"Run", "Project"} <= {one["name"] for one in types["__schema"]["types"]}
+
+
+def test_what_is_not_served_says_what_is_missing(graph: Graph) -> None:
+    document = "mutation($i: CreateArtifactInput!) {createArtifact(input: $i) {artifact {id}}}"
+    body = graph.body(document, i={"artifactTypeName": "data", "digest": "0"})
+    assert body["data"] == {"createArtifact": None}
+    assert body["errors"][0]["message"].startswith("this Holdfast server does not serve artifacts")
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ("{viewer{id}}" + " " * 100_001, "characters"),
+        ("{" + "viewer{id}" * 2_000 + "}", "Document contains more than 5000 tokens"),
+        ("{models{edges{node" + "{project{" * 30 + "}" * 60 + "}}}", "Syntax Error"),
+        (
+            "{models{edges{node" + "{runs{edges{node{project" * 8 + "{id}" + "}}}}" * 8 + "}}}",
+            "more than 20 levels",
+        ),
+        ("{viewer(a: " + "[" * 4_000 + ")}", ""),
+    ],
+)
+def test_documents_are_limited(graph: Graph, document: str, message: str) -> None:
+    assert message in graph.errors(document)[0]
+
+
+def test_fragments_count_for_the_depth(graph: Graph) -> None:
+    fragments = " ".join(
+        f"fragment F{number} on Run {{project {{run {{...F{number + 1} ...F{number + 1}}}}}}}"
+        for number in range(40)
+    )
+    document = f"{{project {{run {{...F0}}}}}} {fragments} fragment F40 on Run {{id}}"
+    assert "levels" in graph.errors(document)[0]
+
+
+def test_a_defect_is_told_without_a_trace(
+    site: Site, graph: Graph, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: Any) -> None:
+        raise ZeroDivisionError("secret details")
+
+    monkeypatch.setattr(Queries, "numbered_projects", broken)
+    [said] = graph.errors('{project(name: "digits") {id}}')
+    assert said == "project failed: ZeroDivisionError; the server's log has the traceback"
+    assert "secret details" in capsys.readouterr().err
+
+
+def test_clients_try_again_when_the_server_is_busy(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(*_: Any) -> None:
+        raise RefusedError("busy", "try again", status=503, code="unavailable")
+
+    monkeypatch.setattr(Queries, "numbered_projects", busy)
+    said = {"query": '{project(name: "digits") {id}}'}
+    answer = site.ask("POST", "/graphql", json=said)
+    assert answer.status_code == 503
+    assert answer.json()["errors"][0]["message"] == "busy; try again"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"{}",
+        b'{"query": 1}',
+        b'{"query": "{viewer{id}}", "variables": 3}',
+        b'{"query": "{viewer{id}}", "operationName": 3}',
+        b"[" * 100_000,
+        b"\xff",
+    ],
+)
+def test_bodies_that_are_no_question(site: Site, body: bytes) -> None:
+    answer = site.ask("POST", "/graphql", content=body)
+    assert answer.status_code == 400, answer.text
+    assert answer.json()["errors"][0]["message"] == f"{answer.json()['error']}"
+
+
+def test_a_body_may_be_compressed_up_to_a_limit(site: Site) -> None:
+    headers = {"Content-Encoding": "gzip"}
+    plain = json.dumps({"query": "{viewer{entity}}"}).encode()
+    answer = site.ask("POST", "/graphql", content=gzip.compress(plain), headers=headers)
+    assert answer.json() == {"data": {"viewer": {"entity": "team"}}}
+    bomb = gzip.compress(bytes(64 << 20))
+    answer = site.ask("POST", "/graphql", content=bomb, headers=headers)
+    assert answer.status_code == 413
+    answer = site.ask("POST", "/graphql", content=b"no gzip", headers=headers)
+    assert answer.status_code == 422
+    answer = site.ask("POST", "/graphql", content=plain, headers={"Content-Encoding": "br"})
+    assert answer.status_code == 400
