@@ -228,6 +228,6 @@ def test_kills_at_random_moments(tmp_path: Path, crash_moments: int, crash_seed:
         for journal in folder.table("journals"):
             replay = Replay()
             replay.apply(scan_payloads(folder.bytes_of(journal["journal"])).payloads)
-            assert replay.counts.history == replay.rows == held
+            assert replay.counts[""].history == replay.rows == held
         folder.close()
     assert taken > 0
