@@ -36,13 +36,19 @@ def _all(truth: Mapping[str, Any], run: Any, downloads: Path) -> Iterator[str]:
         held = list(run.scan_history())
         yield from _rows(truth["rows"], held) if "rows" in truth else ()
         yield from _rows_have(truth.get("rows_have", ()), held)
-    for name in ("config", "summary"):
+    for name, values in (("config", run.config), ("summary", _said(run.summary))):
         if name in truth:
-            yield from _mappings(name, truth[name], getattr(run, name))
-        yield from _has(name, truth.get(f"{name}_has", {}), getattr(run, name))
+            wanted = _said(truth[name]) if name == "summary" else truth[name]
+            yield from _mappings(name, wanted, values)
+        yield from _has(name, truth.get(f"{name}_has", {}), values)
     if "console" in truth:
         yield from _console(truth["console"], list(run.logs()))
     yield from _files(truth.get("files", {}), run, downloads)
+
+
+def _said(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """A summary without its None: some clients send them, some leave them out."""
+    return {key: value for key, value in summary.items() if value is not None}
 
 
 def _about(truth: Mapping[str, Any], run: Any) -> Iterator[str]:

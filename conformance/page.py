@@ -18,14 +18,14 @@ _HEAD = """# wandb's clients and Holdfast
 Made by `make conformance` on {day} with Holdfast {version}; do not edit.
 
 Each column is a real client from PyPI, unmodified, on Python {python}, in an environment of its
-own. Each row is a scenario that was played with it against a live `holdfast serve`. A cell says **pass**
-only if what the server holds then, read back through `holdfast.Api`, equals what the script logged,
-value by value: rows, summary, config, console, digests of files, state, exit code, tags. **n/a**
-means that this client does not have the thing. Every request that a client makes to another machine
-than the server is seen, and makes its cell a failure.
+own. Each row is a scenario that was played with it against a live `holdfast serve`. A cell says
+**pass** only if what the server holds then, read back through `holdfast.Api`, equals what the
+script logged, value by value: rows, summary, config, console, digests of files, state, exit code,
+tags. **n/a** means that this client does not have the thing. Every request that a client makes to
+another machine than the server is seen, and makes its cell a failure.
 
-[Using wandb's own client](guide/wandbs-own-client.md) says how to point one at a server. Not served
-yet, and so in no row: artifacts and registry, sweeps, launch, automations, reports.
+[Using wandb's own client](guide/wandbs-own-client.md) says how to point one at a server. Not
+served yet, and so in no row: artifacts and registry, sweeps, launch, automations, reports.
 """
 
 

@@ -97,6 +97,11 @@ def history(run: Any, rows: list[dict[str, Any]]) -> None:
     expect("scan_history(min_step, max_step)", part, [r for r in wanted if 10 <= r["_step"] < 20])
     sampled = run.history(keys=["loss"], samples=1000, pandas=False)
     expect("history(keys)", plain(sampled, ("_step", "loss")), plain(rows, ("_step", "loss")))
+    loss = plain(rows, ("loss",))
+    small = plain(run.scan_history(keys=["loss"], page_size=7), ("loss",))
+    expect("scan_history(keys) in small pages", small, loss)
+    some = plain(run.scan_history(keys=["loss"], min_step=10, max_step=20), ("loss",))
+    expect("scan_history(keys, min_step, max_step)", some, loss[10:20])
     deep = [row["deep.in"] for row in run.scan_history(keys=["deep.in"])]
     expect("scan_history of a nested key", deep, list(range(ROWS)))
     expect("few samples", len(run.history(samples=5, pandas=False)), 5)
