@@ -119,6 +119,7 @@ class Journal:
     """A journal of a run."""
 
     journal: str
+    role: str
     started_at: float
     position: int
     rows: int

@@ -132,6 +132,7 @@ class JournalRow:
     pk: int
     run_pk: int
     journal: str
+    role: str
     started_at: float
     position: int
     flushed: int
@@ -367,7 +368,17 @@ _RUN_COLUMNS = (
     *("stop_requested_at", "changed"),
 )
 _JOURNAL_COLUMNS = (
-    *("journal", "started_at", "position", "flushed", "open_row", "gaps", "rows", "last_step"),
+    *(
+        "journal",
+        "role",
+        "started_at",
+        "position",
+        "flushed",
+        "open_row",
+        "gaps",
+        "rows",
+        "last_step",
+    ),
     *("complete", "writer", "claim"),
 )
 

@@ -13,7 +13,7 @@ from holdfast.ids import RunPath
 from holdfast.records.values import loads
 from holdfast.server.blobstore import BlobStore
 from holdfast.server.metastore import MetaStore, reads
-from holdfast.server.metastore.state import CLIENT
+from holdfast.server.metastore.state import CLIENT, journal_proof
 from holdfast.server.query import files as stored
 from holdfast.server.query import projects, rows, samples, stamps
 from holdfast.server.query.client import client_of
@@ -162,10 +162,11 @@ def _stop(entry: RunEntry, journals: list[dict[str, Any]]) -> str:
 
 def _journal(row: reads.JournalRow, steps: list[int]) -> dict[str, Any]:
     gaps = loads(row.gaps)
-    confirmed = row.claim is not None and loads(row.claim)["position"] == row.position
-    proof = "gaps" if gaps else "confirmed" if confirmed else "arriving"
+    claimed = row.claim is not None and loads(row.claim)["position"] == row.position
+    proof = journal_proof(row.role, gaps=bool(gaps), claimed=claimed, ended=row.complete)
     return {
         "journal": row.journal,
+        "role": row.role,
         "started_at": row.started_at,
         "position": row.position,
         "rows": row.rows,
