@@ -17,7 +17,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint format unit crash bench conformance browser web web-test chromium lock clean
+.PHONY: help demo test check lint format unit crash fuzz bench conformance browser web web-test chromium lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -47,6 +47,9 @@ unit: $(INSTALLED)  ## the Python tests without conformance, crash, browser and 
 
 crash: $(INSTALLED)  ## the long crash table: every process killed at 200 random moments
 	$(PYTEST) -n $(WORKERS) tests/crash --crash-moments 200
+
+fuzz: $(INSTALLED)  ## what wandb clients may send, and what they may not: 3,000 examples of each kind
+	$(PYTEST) -n $(WORKERS) tests/server/gateway/test_fuzz.py --hypothesis-profile=long
 
 browser: $(INSTALLED) $(WEB) chromium  ## the dashboard in a real browser
 	$(PYTEST) tests/browser

@@ -15,6 +15,7 @@ from bench.environments import ROOT, environment
 from bench.figures import Samples
 from bench.logging_rounds import logging_rounds
 from bench.report import save, table
+from bench.stream_rounds import stream_rounds
 from bench.sync_rounds import Shape, sync_rounds
 from bench.tools import TOOLS
 
@@ -30,10 +31,11 @@ class Sizes:
     sync_rounds: int
     big: Shape
     small: Shape
+    stream_rows: int
 
 
-_FULL = Sizes(5, 10_000, 3, Shape("big", 1, 100_000), Shape("small", 200, 100))
-_QUICK = Sizes(2, 300, 1, Shape("big", 1, 1_000), Shape("small", 5, 10))
+_FULL = Sizes(5, 10_000, 3, Shape("big", 1, 100_000), Shape("small", 200, 100), 10_000)
+_QUICK = Sizes(2, 300, 1, Shape("big", 1, 1_000), Shape("small", 5, 10), 100)
 
 
 def main(words: list[str] | None = None) -> int:
@@ -49,6 +51,9 @@ def main(words: list[str] | None = None) -> int:
             logging_rounds(samples, tools, root, sizes.rounds, sizes.rows)
             _say(f"sync: {sizes.sync_rounds} rounds of {sizes.big}, and of {sizes.small}")
             sync_rounds(samples, tools, root, sizes.sync_rounds, [sizes.big, sizes.small])
+            if "holdfast" in args.tools:
+                _say(f"live clients: {sizes.sync_rounds} rounds of {sizes.stream_rows:,} rows each")
+                stream_rounds(samples, root, sizes.sync_rounds, sizes.stream_rows)
     except ChildError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1

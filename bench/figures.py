@@ -100,4 +100,13 @@ FIGURES = (
     Figure("small_runs_s", "sync of the small runs, runs/s", more_is_better=True, limit=60),
     Figure("small_sender_cpu_s", "  CPU of the sender, s", 2),
     Figure("small_receiver_cpu_s", "  CPU of the receiver, s", 2),
+    Figure("big_gateway_rows_s", "big run into one Holdfast, rows/s", 0, more_is_better=True),
+    Figure("big_gateway_sender_cpu_s", "  CPU of the sender, s", 2),
+    Figure("big_gateway_receiver_cpu_s", "  CPU of the server, s", 2),
+    Figure("small_gateway_runs_s", "small runs into one Holdfast, runs/s", more_is_better=True),
+    Figure("small_gateway_sender_cpu_s", "  CPU of the sender, s", 2),
+    Figure("small_gateway_receiver_cpu_s", "  CPU of the server, s", 2),
+    Figure("stream_rows_s", "20 live clients, rows/s", 0, more_is_better=True, limit=50_000),
+    Figure("stream_server_cpu_s", "  CPU of the server, s", 2),
+    Figure("stream_server_mb", "  most memory of the server, MB", 0, limit=500),
 )

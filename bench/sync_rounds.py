@@ -1,8 +1,9 @@
 """What syncing costs: each tool's own command against a server that is started fresh.
 
 Holdfast syncs to a real `holdfast serve`, receipts and all. The real `wandb sync` has no server of
-its own that could be installed here; it sends to `bench.sink`, which stores nothing. trackio syncs
-to Hugging Face only, so it has no figure.
+its own that could be installed here; it sends to `bench.sink`, which stores nothing, and then to
+the gateway of a `holdfast serve`, beside which stands what `holdfast sync` did in the same round.
+trackio syncs to Hugging Face only, so it has no figure.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from pathlib import Path
 from bench.children import ChildError, Served, Usage, measured, quietly, served
 from bench.environments import Environment
 from bench.figures import Samples
-from bench.sink import API_KEY
+from bench.gateway import API_KEY, holdfast_server, rows_held
+from bench.tools import PROJECT
 from bench.write import METRICS
 
 __all__ = ["Shape", "sync_rounds"]
@@ -81,19 +83,23 @@ def _write(tool: Environment, folder: Path, shape: Shape) -> None:
 
 
 def _round(tool: Environment, folder: Path, shape: Shape) -> dict[str, float]:
-    home = folder / "sync"
-    runs = home / "runs"
-    written = _written(folder / "written", tool, shape)
-    # wandb leaves sockets of its helper process behind
-    shutil.copytree(written, runs, symlinks=True, ignore=shutil.ignore_patterns("*.sock"))
-    sender, receiver_cpu = _SYNC[tool.tool](_Work(tool, shape, home, runs))
-    shutil.rmtree(home)
-    return {
-        f"{shape.name}_rows_s": shape.rows / sender.wall_s,
-        f"{shape.name}_runs_s": shape.runs / sender.wall_s,
-        f"{shape.name}_sender_cpu_s": sender.cpu_s,
-        f"{shape.name}_receiver_cpu_s": receiver_cpu,
-    }
+    found: dict[str, float] = {}
+    for prefix, sync in _SYNC[tool.tool].items():
+        home = folder / "sync"
+        runs = home / "runs"
+        written = _written(folder / "written", tool, shape)
+        # wandb leaves sockets of its helper process behind
+        shutil.copytree(written, runs, symlinks=True, ignore=shutil.ignore_patterns("*.sock"))
+        sender, receiver_cpu = sync(_Work(tool, shape, home, runs))
+        shutil.rmtree(home)
+        found[f"{shape.name}{prefix}_rows_s"] = shape.rows / sender.wall_s
+        found[f"{shape.name}{prefix}_runs_s"] = shape.runs / sender.wall_s
+        found[f"{shape.name}{prefix}_sender_cpu_s"] = sender.cpu_s
+        found[f"{shape.name}{prefix}_receiver_cpu_s"] = receiver_cpu
+    if tool.tool == "holdfast":  # one server for both kinds of client
+        both = {f"{shape.name}_gateway{key.removeprefix(shape.name)}": found[key] for key in found}
+        found |= both
+    return found
 
 
 def _sync_holdfast(work: _Work) -> tuple[Usage, float]:
@@ -120,6 +126,16 @@ def _sync_wandb(work: _Work) -> tuple[Usage, float]:
     return usage, cpu
 
 
+def _sync_wandb_here(work: _Work) -> tuple[Usage, float]:
+    command = [str(work.tool.python), "-m", "wandb", "sync", str(work.runs / "wandb")]
+    with holdfast_server(work.home) as server:
+        more = {"WANDB_BASE_URL": server.address, "WANDB_API_KEY": API_KEY}
+        usage, cpu = _timed(command, more, work, server)
+        held = rows_held(server, PROJECT)
+    _check(work, *held)
+    return usage, cpu
+
+
 def _timed(
     command: list[str], more: dict[str, str], work: _Work, server: Served
 ) -> tuple[Usage, float]:
@@ -134,7 +150,8 @@ def _check(work: _Work, runs: int, rows: int) -> None:
         raise ChildError(f"{work.tool.tool}: of {work.shape}, {runs} runs with {rows} rows arrived")
 
 
-_SYNC: dict[str, Callable[[_Work], tuple[Usage, float]]] = {
-    "holdfast": _sync_holdfast,
-    "wandb": _sync_wandb,
+_SYNC: dict[str, dict[str, Callable[[_Work], tuple[Usage, float]]]] = {
+    "holdfast": {"": _sync_holdfast},
+    "wandb": {"": _sync_wandb, "_gateway": _sync_wandb_here},
 }
+"""How each tool syncs, by what its figures are called."""

@@ -347,9 +347,12 @@ class Replay:
         self.cleared = [name for name in cleared if name in _EMPTY and not getattr(new, name)]
         self._config(record.config, _)
         self._summary(record.summary, _)
-        git = {"remote": new.git_remote, "commit": new.git_commit}
-        if any(git.values()):
-            self.metadata.setdefault("git", {}).update({k: v for k, v in git.items() if v})
+        self._git(new.git_remote, new.git_commit)
+
+    def _git(self, remote: str, commit: str) -> None:
+        said = {"remote": remote, "commit": commit}
+        if known := {name: value for name, value in said.items() if value}:
+            self.metadata.setdefault("git", {}).update(known)
 
     def _config(self, record: Any, _: Applied) -> None:
         _update(self.config, record)
@@ -421,8 +424,7 @@ class Replay:
         if record.HasField("started_at"):
             self.metadata["started_at"] = _seconds(record.started_at)
         if record.HasField("git"):
-            git = {"remote": record.git.remote_url, "commit": record.git.commit}
-            self.metadata.setdefault("git", {}).update({k: v for k, v in git.items() if v})
+            self._git(record.git.remote_url, record.git.commit)
         if record.disk:
             disk = {m: {"total": d.total, "used": d.used} for m, d in record.disk.items()}
             self.metadata["disk"] = disk

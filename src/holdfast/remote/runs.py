@@ -72,7 +72,7 @@ class Run:
 
     @property
     def proof(self) -> str:
-        """What the server can prove of the run: confirmed, arriving or gaps."""
+        """What the server can prove of the run: confirmed, received, arriving or gaps."""
         return str(self._said["proof"])
 
     @property

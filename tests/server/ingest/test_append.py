@@ -62,7 +62,7 @@ def test_a_session_begins_and_goes_on(folder: Folder) -> None:
     [journal] = folder.table("journals")
     assert (journal["role"], journal["complete"], journal["exit_code"]) == ("server", True, 3)
     assert journal["journal"] == journal_id(first[1])
-    assert folder.run()["proof"] == "confirmed"
+    assert folder.run()["proof"] == "received"
     assert [row.values for row in folder.rows()] == [{"_step": 0, "a": 1}, {"_step": 1, "a": 2}]
     stored = folder.bytes_of(journal["journal"])
     assert len(scan_payloads(stored).payloads) == 6

@@ -62,6 +62,9 @@ def test_one_journal_that_cannot_be_written_out(
     assert held.ingest.flush(10, idle=-1) == 2
     assert f"no segments can be made of journal {made[1].journal} of run {RUN}" in caplog.text
     assert held.bytes_of(made[1].journal) == made[1].data
+    caplog.clear()
+    assert held.ingest.flush(1, idle=-1) == 0
+    assert caplog.text == "", "left alone for a while"
 
 
 def test_a_long_tail_does_not_wait_until_its_journal_is_idle(held: Held) -> None:

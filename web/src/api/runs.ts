@@ -1,5 +1,5 @@
 /** Runs: the list, one run whole, its console and its files. */
-import { get, path } from "./http.ts";
+import { get, path, post } from "./http.ts";
 import type { ConsolePage, ProjectName, Run, RunFile, RunName, RunPage } from "./types.ts";
 
 export interface RunsWanted extends ProjectName {
@@ -21,6 +21,11 @@ export function fetchRuns(wanted: RunsWanted, after: string | null, signal?: Abo
 
 export function fetchRun({ entity, project, run }: RunName, signal?: AbortSignal): Promise<Run> {
   return get(path("runs", entity, project, run), signal);
+}
+
+/** Asks who sends the run live to stop. */
+export function requestStop({ entity, project, run }: RunName): Promise<Pick<Run, "stop">> {
+  return post(path("runs", entity, project, run, "stop"), {});
 }
 
 export function fetchConsole(

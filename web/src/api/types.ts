@@ -2,7 +2,7 @@
 import type { Json } from "../lib/values.ts";
 
 export type RunState = "running" | "finished" | "failed" | "crashed" | "pending";
-export type Proof = "confirmed" | "arriving" | "gaps";
+export type Proof = "confirmed" | "received" | "arriving" | "gaps";
 export type Stream = "history" | "system";
 export type Tree = { [key: string]: Json };
 
@@ -54,7 +54,9 @@ export interface Journal {
   rows: number;
   gaps: [number, number][];
   complete: boolean;
-  writer: "alive" | "gone" | "unknown";
+  /** Empty: a sender brought it. "edits": changes made afterwards. Else the server wrote down what a client sent. */
+  role: string;
+  writer: "alive" | "gone" | "unknown" | "client";
   proof: Proof;
   first_step: number | null;
   last_step: number | null;
@@ -65,6 +67,8 @@ export interface Run extends Row {
   defined_metrics: Json;
   metrics: { history: Record<string, string>; system: Record<string, string> };
   exit_code: number | null;
+  /** Whether the run can be asked to stop, or was. */
+  stop: "no" | "possible" | "requested";
   journals: Journal[];
 }
 

@@ -66,7 +66,7 @@ export function formatValue(value: Json | undefined): string {
 /** A value of the summary: the two times that every run has are said as times. */
 export function formatNamed(key: string, value: Json | undefined): string {
   const number = numberOf(value);
-  if (number !== null && key === "_timestamp") return formatDate(number);
+  if (number !== null && (key === "_timestamp" || key === "started_at")) return formatDate(number);
   return number !== null && key === "_runtime" ? formatDuration(number) : formatValue(value);
 }
 

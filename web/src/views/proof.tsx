@@ -3,10 +3,11 @@ import type { Journal, Proof, RunState } from "../api/types.ts";
 import { formatBytes } from "../lib/numbers.ts";
 import { plural } from "../lib/text.ts";
 
-const MARKS: Record<Proof, string> = { confirmed: "✓", arriving: "…", gaps: "!" };
-const SHORT: Record<Proof, string> = { confirmed: "confirmed complete", arriving: "still arriving", gaps: "gaps" };
+const MARKS: Record<Proof, string> = { confirmed: "✓", received: "↓", arriving: "…", gaps: "!" };
+const SHORT: Record<Proof, string> = { confirmed: "confirmed complete", received: "received", arriving: "still arriving", gaps: "gaps" };
 const WORDS: Record<Proof, string> = {
   confirmed: "Confirmed complete: the server holds all that lies on the sender's disk.",
+  received: "Received: a wandb client ended its stream and every line was answered. It does not say what lies on its disk.",
   arriving: "Still arriving: the sender has not yet confirmed that all is here.",
   gaps: "Gaps: parts of the journal could not be read.",
 };
@@ -42,11 +43,13 @@ export function proofSentence(proof: Proof): string {
 
 /** Sentences on one journal: how much of it there is, and what can be said for it. */
 export function journalSentences(journal: Journal): string[] {
-  const { rows, first_step: first, last_step: last, position, complete, writer, gaps } = journal;
+  const { role, rows, first_step: first, last_step: last, position, complete, writer, gaps } = journal;
   const steps = first === null || last === null ? "" : `, steps ${first.toLocaleString("en")} to ${last.toLocaleString("en")}`;
   const sentences = [`${plural(rows, "row")}${steps}; ${formatBytes(position)} are here.`];
+  if (role === "edits") return [`Changes made after the run: ${formatBytes(position)}.`];
   if (complete) sentences.push("It ends with its exit record.");
   else if (writer === "alive") sentences.push("Its writer is alive.");
+  else if (writer === "client") sentences.push("A wandb client sends it live.");
   else sentences.push(writer === "gone" ? "It has no exit record, and its writer is gone." : "It has no exit record; nothing is known of its writer.");
   if (gaps.length > 0) {
     const lost = gaps.reduce((sum, [start, end]) => sum + end - start, 0);

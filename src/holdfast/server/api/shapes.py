@@ -30,6 +30,7 @@ __all__ = [
     "RunPage",
     "RunWhole",
     "Session",
+    "Stop",
     "Stored",
 ]
 
@@ -118,6 +119,7 @@ class Journal:
     """A journal of a run."""
 
     journal: str
+    role: str
     started_at: float
     position: int
     rows: int
@@ -138,7 +140,15 @@ class RunWhole(Row):
     metrics: dict[str, dict[str, str]]
     exit_code: int | None
     ended_at: float | None
+    stop: str
     journals: list[Journal]
+
+
+@dataclass
+class Stop:
+    """Whether a run was asked to stop."""
+
+    stop: str
 
 
 @dataclass

@@ -11,6 +11,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
+from holdfast.errors import RefusedError
 from holdfast.server.api import shapes
 from holdfast.server.api.answers import answer
 from holdfast.server.api.bodies import chunk_bytes, read_body, read_json
@@ -71,6 +72,20 @@ async def receipt(request: Request, run: OwnRun, journal: str, parts: PartsOf) -
     claim = Claim.from_json(await read_json(request, parts.settings.limits.json_bytes))
     given = await run_in_threadpool(parts.ingest.receipt, run, journal, claim)
     return answer(replace(given, run=with_url(request, given.run)).to_json())
+
+
+@router.post(f"{paths.RUN}/stop", response_model=shapes.Stop)
+def stop(run: OwnRun, parts: PartsOf) -> Response:
+    """Ask whoever writes the run live to stop; it hears of it when it next sends."""
+    if parts.queries.run(run)["stop"] == "no":
+        raise RefusedError(
+            f"nobody who could be asked to stop writes run {run}",
+            "only a run that a wandb client sends live can be stopped from here",
+            status=422,
+            code="invalid",
+        )
+    parts.ingest.request_stop(run)
+    return answer({"stop": "requested"})
 
 
 @router.get(paths.BLOB, response_model=PartAnswer)

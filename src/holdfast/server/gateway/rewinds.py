@@ -26,7 +26,9 @@ __all__ = ["FIELDS"]
 def _rewind(source: Any, context: Context, arguments: Mapping[str, Any]) -> dict[str, Any]:
     del source
     given = arguments["input"]
-    run = run_path(context, given.get("entityName"), given["projectName"] or "", given["runName"])
+    run = run_path(
+        context, given.get("entityName"), given.get("projectName") or "", given["runName"]
+    )
     may_write(context, run.entity)
     step = _step(given)
     kept, last = _kept(context, run, step)

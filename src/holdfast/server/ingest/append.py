@@ -111,7 +111,8 @@ def _look(base: Base, run: RunPath, role: str) -> tuple[Held, JournalFacts | Non
     if replay is not None:
         counts = replay.counts.get("", StreamCounts())
     asked = said.stop_requested_at
-    stop = asked is not None and (target is None or asked >= target.started_at)
+    ended = replay is not None and replay.complete  # the next session was not meant
+    stop = asked is not None and not ended and (target is None or asked >= target.started_at)
     last_start = facts[-1].started_at if facts else 0.0
     return Held(said, replay, counts, greatest, stop, last_start), target
 

@@ -40,6 +40,7 @@ class Base:
         clock: Unix seconds.
         locks: one run is changed by one thread at a time.
         appending: a run's own journal is written by one thread at a time. Taken before `locks`.
+        failed: journals of which no segments could be made, and when to try again.
     """
 
     store: MetaStore
@@ -47,6 +48,7 @@ class Base:
     clock: Callable[[], float] = time.time
     locks: Locks = field(default_factory=Locks)
     appending: Locks = field(default_factory=Locks)
+    failed: dict[str, float] = field(default_factory=dict)
 
 
 def fresh() -> str:

@@ -13,6 +13,7 @@ from holdfast.records.replay import Replay
 from holdfast.records.values import dumps, loads
 from holdfast.server.history import merge_kinds, step_array
 from holdfast.server.metastore.runs import JournalFacts
+from holdfast.server.metastore.state import EDITS, journal_proof
 
 __all__ = ["heads", "journal_duration", "proof", "said"]
 
@@ -30,7 +31,7 @@ def heads(journals: Sequence[JournalFacts]) -> dict[str, Any]:
 
     A journal of edits says nothing of how the run went.
     """
-    journals = [journal for journal in journals if journal.role != "edits"] or journals
+    journals = [journal for journal in journals if journal.role != EDITS] or journals
     last = journals[-1]
     steps = [step for step in map(_last_step, journals) if step is not None]
     ended = None if last.exit_code is None else last.started_at + last.duration
@@ -54,19 +55,18 @@ def _last_step(journal: JournalFacts) -> int | None:
 
 
 def proof(journals: Sequence[JournalFacts]) -> str:
-    """What the server can prove: gaps, confirmed, or arriving (see docs/formats/http.md)."""
-    if any(loads(journal.gaps) for journal in journals):
-        return "gaps"
-    if all(_confirmed(journal) for journal in journals):
-        return "confirmed"
-    return "arriving"
+    """What can be proven of all of them: the least of what can be of one (docs/formats/http.md)."""
+    found = {_proof(journal) for journal in journals}
+    return next(word for word in ("gaps", "arriving", "received", "confirmed") if word in found)
 
 
-def _confirmed(journal: JournalFacts) -> bool:
-    """A claim matched, and nothing came since; a client that was told so ended its stream."""
-    if journal.role:
-        return journal.exit_code is not None
-    return journal.claim is not None and loads(journal.claim)["position"] == journal.position
+def _proof(journal: JournalFacts) -> str:
+    return journal_proof(
+        journal.role,
+        gaps=journal.gaps != "[]",
+        claimed=journal.claim is not None and loads(journal.claim)["position"] == journal.position,
+        ended=journal.exit_code is not None,
+    )
 
 
 def said(replays: Sequence[Replay], keys: Sequence[str]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from holdfast.server.metastore import contents, journals
 from holdfast.server.metastore.journals import Tails
 
 __all__ = [
+    "FAILED_SECONDS",
     "HUGE_TAIL",
     "LONG_TAIL",
     "ORPHAN_SECONDS",
@@ -32,7 +33,12 @@ UPLOAD_SECONDS = 7 * 86400.0
 """How long an upload may rest and still be taken up again."""
 
 
+FAILED_SECONDS = 3600.0
+"""How long a journal is left alone of which no segments could be made; it is read all the same."""
+
 RESTING_SECONDS = 1.0
+"""How long nothing came of a journal that rests."""
+
 LONG_TAIL = 1024 * 1024
 """A tail of so many bytes is worth a segment as soon as nothing came for a second."""
 
@@ -45,17 +51,21 @@ def flush(base: Base, limit: int, idle: float) -> int:
     now = base.clock()
     which = Tails(now - idle, now - RESTING_SECONDS, LONG_TAIL, HUGE_TAIL)
     with base.store.read() as tx:
-        found = journals.tails(tx, which, limit)
-    return sum(_flush(base, run, journal) for run, journal in found)
+        found = journals.tails(tx, which, limit + len(base.failed))
+    due = [pair for pair in found if base.failed.get(pair[1], now) <= now]
+    return sum(_flush(base, run, journal) for run, journal in due[:limit])
 
 
 def _flush(base: Base, run: RunPath, journal: str) -> bool:
     """One journal of which none can be made must not keep the others from it: it is logged."""
     try:
-        return make_segments(base, run, journal)
+        done = make_segments(base, run, journal)
     except Exception:  # noqa: BLE001  whatever it is, it is in the log with its traceback
+        base.failed[journal] = base.clock() + FAILED_SECONDS
         _log.exception("no segments can be made of journal %s of run %s", journal, run)
         return False
+    base.failed.pop(journal, None)
+    return done
 
 
 def sweep(base: Base) -> int:

@@ -122,6 +122,7 @@ class RunRow:
     last_step: int | None
     duration: float
     proof: str
+    stop_requested_at: float | None
     changed: int
 
 
@@ -132,6 +133,7 @@ class JournalRow:
     pk: int
     run_pk: int
     journal: str
+    role: str
     started_at: float
     position: int
     flushed: int
@@ -372,10 +374,21 @@ def totals(tx: Transaction) -> Totals:
 _RUN_COLUMNS = (
     *("run_id", "name", "exit_code", "writer", "heard_at", "created_at", "started_at"),
     *("ended_at", "group", "job_type", "notes", "tags", "config", "summary", "metadata"),
-    *("defined_metrics", "metric_keys", "rows", "last_step", "duration", "proof", "changed"),
+    *("defined_metrics", "metric_keys", "rows", "last_step", "duration", "proof"),
+    *("stop_requested_at", "changed"),
 )
 _JOURNAL_COLUMNS = (
-    *("journal", "started_at", "position", "flushed", "open_row", "gaps", "rows", "last_step"),
+    *(
+        "journal",
+        "role",
+        "started_at",
+        "position",
+        "flushed",
+        "open_row",
+        "gaps",
+        "rows",
+        "last_step",
+    ),
     *("complete", "writer", "claim"),
 )
 

@@ -125,7 +125,7 @@ runs = Table(
     _count("rows"),
     Column("last_step", BigInteger),
     Column("duration", Double, nullable=False, server_default="0"),
-    # confirmed | arriving | gaps
+    # confirmed | received | arriving | gaps
     Column("proof", Text, nullable=False, server_default="arriving"),
     # when somebody asked the training to stop; it counts for a session that began before
     Column("stop_requested_at", Double),

@@ -1,14 +1,17 @@
-"""What state a run is in, from what was last heard of it.
+"""What state a run is in, from what was last heard of it; and what can be proven of its journals.
 
 Must not know tables or who asks.
 """
 
 from __future__ import annotations
 
-__all__ = ["CLIENT", "CLIENT_SECONDS", "HEARD_SECONDS", "run_state"]
+__all__ = ["CLIENT", "CLIENT_SECONDS", "EDITS", "HEARD_SECONDS", "journal_proof", "run_state"]
 
 CLIENT = "client"
 """How the writer of a server-written journal is: a wandb client was heard of."""
+
+EDITS = "edits"
+"""The role of a journal that holds what was changed afterwards: nobody sent it."""
 
 CLIENT_SECONDS = 300.0
 """How long such a client, which says something every 30 seconds, may be silent."""
@@ -38,3 +41,25 @@ def run_state(exit_code: int | None, writer: str, heard_at: float, now: float) -
     if writer == "alive" and now - heard_at <= HEARD_SECONDS:
         return "running"
     return "pending"
+
+
+def journal_proof(role: str, *, gaps: bool, claimed: bool, ended: bool) -> str:
+    """What can be proven of one journal: gaps, confirmed, received or arriving.
+
+    Args:
+        role: empty for a journal that a sender brought, else what the server writes it for.
+        gaps: parts of it could not be read.
+        claimed: a claim of what lies on the sender's disk matched, and nothing came since.
+        ended: it has its exit record.
+
+    A wandb client claims nothing. That it ended its stream says that each line of it was answered,
+    and no more.
+
+    >>> journal_proof("server", gaps=False, claimed=False, ended=True)
+    'received'
+    """
+    if gaps:
+        return "gaps"
+    if claimed or role == EDITS:
+        return "confirmed"
+    return "received" if role and ended else "arriving"

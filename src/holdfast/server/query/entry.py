@@ -32,6 +32,8 @@ class RunEntry:
         self.changed = row.changed
         self.exit_code = row.exit_code
         self.ended_at = row.ended_at
+        self.stop_requested_at = row.stop_requested_at
+        self.writer = row.writer
         self.row: dict[str, Any] = {
             "entity": row.entity,
             "project": row.project,
@@ -56,6 +58,7 @@ class RunEntry:
 
     def tell_time(self, writer: str, heard_at: float, now: float) -> None:
         """Say what depends on the clock."""
+        self.writer = writer
         self.row["state"] = run_state(self.exit_code, writer, heard_at, now)
         self.row["heard_at"] = heard_at
 

@@ -13,6 +13,7 @@ from holdfast.ids import RunPath
 from holdfast.records.values import loads
 from holdfast.server.blobstore import BlobStore
 from holdfast.server.metastore import MetaStore, reads
+from holdfast.server.metastore.state import CLIENT, journal_proof
 from holdfast.server.query import files as stored
 from holdfast.server.query import projects, rows, samples, stamps
 from holdfast.server.query.client import client_of
@@ -78,7 +79,9 @@ class Queries:
 
     def run(self, run: RunPath) -> dict[str, Any]:
         """One run whole, its journals too."""
-        return {**self._runs.run(run), "journals": self._journals(run)}
+        entry = self._runs.entry(run)
+        journals = self._journals(run)
+        return {**self._runs.whole(entry), "stop": _stop(entry, journals), "journals": journals}
 
     def lines(self, entity: str, project: str, request: LinesRequest) -> dict[str, Any]:
         """``{lines}``."""
@@ -149,12 +152,21 @@ class Queries:
         return [_journal(row, steps.get(row.pk, [])) for row in found]
 
 
+def _stop(entry: RunEntry, journals: list[dict[str, Any]]) -> str:
+    """Whether a run can be asked to stop, or was: only who sends live hears of it."""
+    if entry.row["state"] != "running" or entry.writer != CLIENT:
+        return "no"
+    asked, begun = entry.stop_requested_at, max(journal["started_at"] for journal in journals)
+    return "possible" if asked is None or asked < begun else "requested"
+
+
 def _journal(row: reads.JournalRow, steps: list[int]) -> dict[str, Any]:
     gaps = loads(row.gaps)
-    confirmed = row.claim is not None and loads(row.claim)["position"] == row.position
-    proof = "gaps" if gaps else "confirmed" if confirmed else "arriving"
+    claimed = row.claim is not None and loads(row.claim)["position"] == row.position
+    proof = journal_proof(row.role, gaps=bool(gaps), claimed=claimed, ended=row.complete)
     return {
         "journal": row.journal,
+        "role": row.role,
         "started_at": row.started_at,
         "position": row.position,
         "rows": row.rows,

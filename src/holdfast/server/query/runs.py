@@ -104,9 +104,8 @@ class RunList:
             self._keys[entity, project] = signature, keys
         return keys
 
-    def run(self, run: RunPath) -> dict[str, Any]:
-        """All that is known of one run, its journals excepted; NotFoundError when there is none."""
-        entry = self.entry(run)
+    def whole(self, entry: RunEntry) -> dict[str, Any]:
+        """All that is known of one run, its journals excepted."""
         return {
             **_row(entry, ("*",)),
             "metadata": to_strict(entry.metadata),

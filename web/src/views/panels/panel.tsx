@@ -82,9 +82,10 @@ function useSeen(box: RefObject<HTMLElement | null>): { seen: boolean; ever: boo
   const [ever, setEver] = useState(false);
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | undefined;
-    const observer = new IntersectionObserver(([entry]) => {
+    // A busy page is told of several changes at once: the last is how things are.
+    const observer = new IntersectionObserver((changes) => {
       clearTimeout(timer);
-      const now = entry?.isIntersecting ?? false;
+      const now = changes.at(-1)?.isIntersecting ?? false;
       timer = setTimeout(() => {
         setSeen(now);
         setEver((before) => before || now);

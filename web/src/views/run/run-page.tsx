@@ -18,6 +18,7 @@ import { ProofBadge, StateWord } from "../proof.tsx";
 import { Console } from "./console.tsx";
 import { Files } from "./files.tsx";
 import { Overview } from "./overview.tsx";
+import { StopButton } from "./stop-button.tsx";
 
 const TABS = ["overview", "charts", "system", "console", "files"] as const;
 type Tab = (typeof TABS)[number];
@@ -38,13 +39,13 @@ export function RunPage({ entity, project, run: id }: RunName) {
     <Frame crumbs={<ProjectCrumbs {...name} />} tabs={tabs}>
       <LoadingBar on={!run && !failure} />
       {run ? <GoneStrip error={failure} /> : failure && <main className="page narrow"><ErrorBox error={failure} retry={() => void refetch()} /></main>}
-      {run && <RunHead run={run} />}
+      {run && <RunHead {...{ name, run }} asked={() => void refetch()} />}
       {run && <RunTab key={tab} {...{ name, run, live, search, tab }} />}
     </Frame>
   );
 }
 
-function RunHead({ run }: { run: Run }) {
+function RunHead({ name, run, asked }: { name: RunName; run: Run; asked: () => void }) {
   const colour = coloursOf(run, [run]).get(run.run_id);
   return (
     <div className="run-head">
@@ -53,6 +54,7 @@ function RunHead({ run }: { run: Run }) {
       <span className="mono muted">{run.run_id}</span>
       <StateWord state={run.state} always />
       <ProofBadge proof={run.proof} />
+      <StopButton {...{ name, run, asked }} />
     </div>
   );
 }
