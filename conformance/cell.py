@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -103,7 +104,9 @@ class Cell:
 
     def _asked(self, script: str, options: dict[str, object]) -> list[str]:
         told = {"told": str(self._told(len(self._begun))), "project": self.project, **options}
-        return [str(_SCRIPTS / f"{script}.py"), json.dumps(told)]
+        # It lies where it runs, as people's scripts do: what lies elsewhere is not saved as code.
+        copied = shutil.copy(_SCRIPTS / f"{script}.py", self.home)
+        return [str(copied), json.dumps(told)]
 
     def script(self, script: str, variables: Variables | None = None, **options: object) -> Any:
         """Run one of the scripts to its end, which must be a good one: the truth that it told."""

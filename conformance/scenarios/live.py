@@ -76,6 +76,9 @@ def _console(cell: Cell) -> None:
 
 def _save(cell: Cell) -> None:
     truth = cell.script("save")
+    if cell.client.before("0.18.0"):
+        cell.note("the client does not send empty files; the one that was saved is not looked for")
+        del truth["files"]["empty.bin"]
     cell.check(truth)
     if not truth["restored"]:
         raise MismatchError("wandb.restore did not bring the file back")

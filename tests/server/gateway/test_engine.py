@@ -111,6 +111,13 @@ def test_what_is_not_served_says_what_is_missing(graph: Graph) -> None:
     assert body["errors"][0]["message"].startswith("this Holdfast server does not serve artifacts")
 
 
+def test_no_artifact_has_a_name_yet(graph: Graph) -> None:
+    """Up to 0.20 each `log_artifact` asks; an error would end the training script."""
+    graph('mutation {upsertModel(input: {name: "tables"}) {model {id}}}')
+    document = '{project(name: "tables") {artifact(name: "run-1-t:latest") {artifactType {name}}}}'
+    assert graph(document) == {"project": {"artifact": None}}
+
+
 @pytest.mark.parametrize(
     ("document", "message"),
     [
