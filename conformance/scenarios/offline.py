@@ -35,6 +35,9 @@ def _sync_again(cell: Cell, folder: Path) -> None:
 
 def _twice(cell: Cell) -> None:
     truth = sent(cell, cell.script("live", _OFFLINE))
+    if cell.client.before("0.21.0") and not cell.client.before("0.18.0"):
+        cell.note("`wandb sync` leaves out config changed after `init`; it is not compared")
+        del truth["config"]["later"]
     (folder,) = cell.offline_folders()
     _sync(cell, str(folder))
     cell.check(truth)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from conformance.scripts.telling import Telling, options, tell
 def main() -> None:
     """Log ``rows`` rows of ``pad`` bytes, tell them, then log nothing for ``wait_s`` seconds."""
     asked = options()
+    # A shell's background job hands down an ignored interrupt, and a stop comes as one.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     run = wandb.init(project=asked["project"], **asked.get("how", {}))
     told = Telling(run)
     for step in range(asked["rows"]):
