@@ -12,8 +12,10 @@ from server.api_client import Site
 from server.gateway.telling import Client, posted, row
 from server.making import journal_of
 
+from holdfast.ids import RunPath
 from holdfast.journal import scan_payloads
 from holdfast.records.decode import kind, parse
+from holdfast.server.query import Queries, RowsRequest
 
 
 @pytest.fixture
@@ -130,6 +132,30 @@ def test_a_fork_goes_on_from_a_step_of_another_run(site: Site, client: Client) -
     assert [one["loss"] for one in fork.rows()] == [0, 1, 2, 3, 4, 100, 100]
     assert fork.run()["config"] == {"lr": 1, "mine": 2}
     assert steps(client) == list(range(10))
+
+
+def test_a_fork_that_was_cut_off_is_whole_after_the_next_upsert(
+    site: Site, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.upsert(config=config(lr=1))
+    logged(client, 0, 10)
+    fork = Client(site, "fork")
+    said = config(client={"branch_point": {"run_id": "r1", "step": 4}})
+    whole = Queries.rows
+
+    def cut_off(queries: Queries, run: RunPath, request: RowsRequest) -> Iterator[Any]:
+        yield next(whole(queries, run, request))[:2]
+        raise OSError("the disk went away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Queries, "rows", cut_off)
+        with pytest.raises(AssertionError, match="upsertBucket failed"):
+            fork.upsert(config=said)
+    assert steps(fork) == [0, 1]
+    fork.upsert(config=said)
+    assert steps(fork) == [0, 1, 2, 3, 4]
+    fork.upsert(config=said)
+    assert steps(fork) == [0, 1, 2, 3, 4]
 
 
 def rewind(client: Client, step: float, metric: str = "_step") -> dict[str, Any]:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from holdfast.errors import NotFoundError
 from holdfast.ids import RunPath, check_run_id
 from holdfast.records import encode
 from holdfast.records.encode import HistoryEncoder, RunInfo
@@ -63,8 +64,7 @@ def _upsert(source: Any, context: Context, arguments: Mapping[str, Any]) -> dict
         return edited(run, held, lambda row, replay: _changes(run, said, row, replay))
 
     context.ingest.append(run, say, role=EDITS)
-    if inserted:
-        _fork(context, run, said)
+    _fork(context, run, said)
     # A client that is told of lines would begin after them and send rows again under new numbers.
     bucket = {**answered(context, run), "historyLineCount": None}
     return {"bucket": bucket, "inserted": inserted, "serverSettings": {"serverMessages": []}}
@@ -157,12 +157,24 @@ def _config_of(context: Context, run: RunPath) -> dict[str, Any]:
 
 
 def _fork(context: Context, run: RunPath, said: _Said) -> None:
-    """Take over the rows of the run that this one was forked off."""
+    """Take over the rows of the run that this one was forked off, as far as they are not there.
+
+    Clients name the point in each upsert: one that got no answer, because the server died in the
+    middle, asks again, and what is missing is taken over then.
+    """
     point = None if said.config is None else said.config.branch_point
     if point is None:
         return
+    last = context.queries.entry(run).row["last_step"]
+    if last is not None and last >= point.step:
+        return
+    missing = RowsRequest(min_step=None if last is None else last + 1, max_step=point.step)
+    try:
+        batches = context.queries.rows(_parent(run, point), missing)
+    except NotFoundError:  # deleted since: what was taken over is all that there is
+        return
     row = HistoryEncoder().encode
-    for batch in context.queries.rows(_parent(run, point), RowsRequest(max_step=point.step)):
+    for batch in batches:
         records = [row(values, values["_step"]) for values in batch]
         context.ingest.append(run, _only(records))
 
