@@ -105,7 +105,10 @@ def test_an_interrupt_in_the_midst_of_logging(tmp_path: Path) -> None:
             process.stdout.readline()
             time.sleep(0.02 * number)  # a moment of its own each time, not a wait for something
             process.send_signal(signal.SIGINT)
-            process.wait(30)
+            try:
+                process.wait(30)
+            finally:
+                process.kill()
         written = read(folder)
         assert written.replay.exit_code == 255
         assert written.gaps == []
