@@ -49,7 +49,7 @@ def _login(cell: Cell) -> None:
     login = cell.command("login", "--relogin", "--host", url, key)
     login.succeed(_AT_ONCE_S)
     variable = None
-    if cell.client.before("0.20.0") and not cell.client.before("0.19.0"):
+    if cell.client.before("0.24.0") and not cell.client.before("0.19.0"):
         cell.note("the client keeps the key under host and port and looks for it under the host")
         variable = key
     cell.check(cell.script("steps", {"WANDB_API_KEY": variable}, rows=3))
