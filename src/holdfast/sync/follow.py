@@ -6,8 +6,6 @@ over. Must not know how one look is brought over (`one` does).
 
 from __future__ import annotations
 
-import time
-
 from holdfast.rundir import RunDir, writer_of
 from holdfast.sync.context import Context
 from holdfast.sync.one import RunSync, guarded
@@ -40,19 +38,19 @@ class _Follower:
         self._run_dir = run_dir
         self._outcome = outcome
         self._begun = False
-        self._last_word = self._last_files = time.monotonic()
-        self._grew = time.monotonic()
+        self._last_word = self._last_files = self._context.clock()
+        self._grew = self._context.clock()
 
     def follow(self) -> None:
         """Look, ship, wait, until the run has ended; then have all of it confirmed."""
-        with Survey(self._run_dir.journal) as survey:
+        with Survey(self._run_dir.journal, clock=self._context.clock) as survey:
             run = RunSync(self._context, self._run_dir, survey, self._outcome)
             while True:
                 # The writer is asked before the journal is read: one that was gone by then has
                 # nothing more to write.
                 writer = writer_of(self._run_dir)
                 if survey.advance(growing=writer != "gone"):
-                    self._grew = time.monotonic()
+                    self._grew = self._context.clock()
                 self._begun = self._begun or run.begin(writer)
                 if self._has_ended(survey, writer):
                     if self._begun:
@@ -67,10 +65,10 @@ class _Follower:
     def _has_ended(self, survey: Survey, writer: str) -> bool:
         if writer == "gone":
             return True
-        return survey.complete and time.monotonic() - self._grew > _AFTER_EXIT_SECONDS
+        return survey.complete and self._context.clock() - self._grew > _AFTER_EXIT_SECONDS
 
     def _ship(self, run: RunSync, survey: Survey, writer: str) -> None:
-        now = time.monotonic()
+        now = self._context.clock()
         if run.behind:
             run.ship_journal(writer)
             self._last_word = now
@@ -80,4 +78,4 @@ class _Follower:
             self._last_word = now
         if now - self._last_files > _FILES_SECONDS:
             run.ship_files()
-            self._last_files = time.monotonic()
+            self._last_files = self._context.clock()

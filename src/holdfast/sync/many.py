@@ -101,7 +101,7 @@ def remove_run(context: Context, run_dir: RunDir) -> Outcome:
         writer = writer_of(run_dir)
         if writer != "gone":
             raise UnconfirmedError("its writer may be alive", "clean again when it has ended")
-        with Survey(run_dir.journal) as survey:
+        with Survey(run_dir.journal, clock=context.clock) as survey:
             run = RunSync(context, run_dir, survey, outcome)
             run.read(writer)
             if not run.begin(writer):

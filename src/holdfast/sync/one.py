@@ -57,7 +57,7 @@ def guarded(run_dir: RunDir, work: Callable[[Outcome], None]) -> Outcome:
 
 def _sync_now(context: Context, run_dir: RunDir, outcome: Outcome) -> None:
     writer = writer_of(run_dir)
-    with Survey(run_dir.journal) as survey:
+    with Survey(run_dir.journal, clock=context.clock) as survey:
         run = RunSync(context, run_dir, survey, outcome)
         if run.bring(writer):
             run.finish(writer)
