@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from sync.making import append_rows, context, rows, start_run
+from sync.making import append_rows, context, make_run, rows, run_info, start_run
 from sync.memory_server import MemoryServer
 
 from holdfast.errors import UnreachableError
+from holdfast.journal import frames
 from holdfast.journal.framing import chunks as frame
 from holdfast.records import encode
 from holdfast.rundir import RunDir
@@ -260,3 +261,16 @@ def test_a_hole_that_stays(
     assert (outcome.state, len(outcome.gaps)) == ("confirmed", 1)
     assert held(server) == run_dir.journal.read_bytes()
     writer.close()
+
+
+def test_a_writer_that_cannot_be_asked_and_whose_clock_is_ahead(
+    tmp_path: Path, following: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the folder's times its last word comes in some years: silence is measured here."""
+    monkeypatch.setattr(follow_module, "_SILENT_SECONDS", 0.2)
+    run_dir = make_run(tmp_path, "aaaa")
+    said = [encode.header("test", host="elsewhere", pid=1), encode.run(run_info("aaaa"))]
+    run_dir.journal.write_bytes(frames(said, 0))
+    os.utime(run_dir.journal, (3e9, 3e9))
+    outcome = following(context(MemoryServer()), run_dir).end()
+    assert (outcome.state, outcome.rows) == ("running", 0)

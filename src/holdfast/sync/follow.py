@@ -19,13 +19,15 @@ _LOOK_SECONDS = 1.0
 _FILES_SECONDS = 10.0
 _WORD_SECONDS = 30.0
 _AFTER_EXIT_SECONDS = 3.0
+_SILENT_SECONDS = 300.0
 
 
 def follow_run(context: Context, run_dir: RunDir) -> Outcome:
     """Bring one run over as it grows, until it has ended; never raises.
 
-    A run has ended when its writer is gone, or some seconds after its ``exit`` record: some clients
-    write their summary behind it.
+    A run has ended when its writer is gone, or some seconds after its ``exit`` record (some clients
+    write their summary behind it), or when a writer that cannot be asked was silent for minutes:
+    by the clock here, since times in the folder may be another machine's.
     """
     return guarded(run_dir, lambda outcome: _Follower(context, run_dir, outcome).follow())
 
@@ -65,7 +67,10 @@ class _Follower:
     def _has_ended(self, survey: Survey, writer: str) -> bool:
         if writer == "gone":
             return True
-        return survey.complete and self._context.clock() - self._grew > _AFTER_EXIT_SECONDS
+        silent_for = self._context.clock() - self._grew
+        if writer == "unknown" and silent_for > _SILENT_SECONDS:
+            return True
+        return survey.complete and silent_for > _AFTER_EXIT_SECONDS
 
     def _ship(self, run: RunSync, survey: Survey, writer: str) -> None:
         now = self._context.clock()
