@@ -20,6 +20,7 @@ from holdfast.wire import (
     ChunkAnswer,
     Claim,
     FileEntry,
+    Given,
     JournalPath,
     PartAnswer,
     Receipt,
@@ -124,6 +125,10 @@ class RetryingTransport:
     def receipt(self, journal: JournalPath, claim: Claim) -> Receipt:
         """See the contract."""
         return self._keep_trying(lambda: self._inner.receipt(journal, claim))
+
+    def lapsed(self, receipts: Sequence[Given]) -> list[int]:
+        """See the contract."""
+        return self._keep_trying(lambda: self._inner.lapsed(receipts))
 
     def _keep_trying(self, call: Callable[[], T], *, damaged: bool = True) -> T:
         tries = 0
