@@ -52,6 +52,7 @@ class Disk:
     Attributes:
         truth: all that its writer ever writes into the journal.
         said: every content that any of its files ever had.
+        changes: how often what lies in the folder became another.
     """
 
     rng: random.Random
@@ -59,6 +60,7 @@ class Disk:
     number: int
     truth: bytes = b""
     said: set[bytes] = field(default_factory=set)
+    changes: int = 0
     _ticks: int = 0
     _time_ns: int = _TIMES_NS[0]
     _lock: int = -1
@@ -103,6 +105,7 @@ class Disk:
         what = self.rng.choice(
             (self.grow, self.grow, self.change_file, self.cut, self.replace, self.move, self.jump)
         )
+        self.changes += what not in (self.move, self.jump)
         what()
         return f"{self.run_id} {what.__name__}"
 

@@ -52,7 +52,7 @@ __all__ = ["World"]
 T = TypeVar("T")
 
 SERVER = "http://memory"
-_CHUNK_BYTES = 4000
+_CHUNK_BYTES = 2500
 _PART_BYTES = 130_000
 _MOST_CALLS = 5000
 _LONGEST_SYNC = 3600.0
@@ -139,7 +139,7 @@ class World:
 
     def _sync(self, line: _Line, *, follow: bool) -> list[Outcome]:
         """What `holdfast sync` does."""
-        began, calls = self.now, self.calls
+        calls = self.calls
         stop = _Waits(self, line)
         patience = Patience(None, longest=30.0, full_disk=True) if follow else Patience()
         transport = RetryingTransport(
@@ -153,13 +153,14 @@ class World:
         outcomes = []
         for run_dir in found.pending:
             self.log.append(f"{line.me} begins {run_dir.run_id}")
+            disk = next(disk for disk in self.disks if disk.run_id == run_dir.run_id)
+            changes = disk.changes
             outcome = one(context, run_dir)
             self.log.append(f"{line.me} ends {run_dir.run_id}: {outcome.state} {outcome.error}")
-            self._judge(outcome)
+            self._judge(outcome, disk, unchanged=disk.changes == changes)
             outcomes.append(outcome)
         assert self.calls - calls < _MOST_CALLS, "it asks without end"
-        if not follow and "clock" not in self._kinds:
-            assert self.now - began < _LONGEST_SYNC, "it waits without end"
+        assert follow or stop.waited < _LONGEST_SYNC, "it waits without end"
         return outcomes
 
     def clock(self) -> float:
@@ -259,17 +260,21 @@ class World:
             if self.rng.random() < 0.7:
                 disk.complete()
 
-    def _judge(self, outcome: Outcome) -> None:
+    def _judge(self, outcome: Outcome, disk: Disk, *, unchanged: bool) -> None:
         """Whatever is said at any time is true and has a way on."""
         assert not outcome.trace, outcome.trace
         if outcome.error is not None:
             self._judge_error(outcome.error)
         if (receipt := outcome.receipt) is None:
             return
-        disk = next(d for d in self.disks if d.run_id == outcome.run_dir.run_id)
         assert receipt.digest == digest_of(disk.truth[: receipt.position])
         contents = {digest_of(data) for data in disk.said}
         assert contents.issuperset(entry.digest for entry in receipt.files)
+        if outcome.ok and unchanged:
+            assert receipt.position == readable(disk.run_dir.journal.read_bytes())
+            named = {entry.path: entry.digest for entry in receipt.files}
+            for path, data in disk.files().items():
+                assert named.get(path) == digest_of(data), f"{path} was not there"
 
     def _judge_error(self, error: HoldfastError) -> None:
         assert isinstance(error, _HONEST), repr(error)
@@ -291,14 +296,10 @@ class World:
         run_dir = disk.run_dir
         data = run_dir.journal.read_bytes()
         end = readable(data)
-        held = {
-            journal: self.server.journals[journal]
-            for journal in self.server.journals
-            if journal.run.run_id == disk.run_id and _rows(self.server.journals[journal])
-        }
-        assert len(held) <= 1, "its rows are there twice, in two journals"
+        held = {j: d for j, d in self.server.journals.items() if j.run.run_id == disk.run_id}
+        assert sum(_rows(there) > 0 for there in held.values()) <= 1, "its rows are there twice"
         assert all(disk.truth.startswith(there) for there in held.values())
-        there = max(held.values(), default=b"")
+        there = max(held.values(), key=len, default=b"")
         if outcome is not None and outcome.state == "failed":
             if end == 0:
                 assert isinstance(outcome.error, DamagedError)
@@ -311,8 +312,7 @@ class World:
             assert end == 0
             return
         assert not pending, "what is done is pending again"
-        journals = [j for j in self.server.journals if j.run.run_id == disk.run_id]
-        same = [j for j in journals if self.server.journals[j] == data[:end]]
+        same = [journal for journal, bytes_ in held.items() if bytes_ == data[:end]]
         assert same, f"{len(there)} bytes of {end}"
         named = self.server.files.get(same[0], {})
         for path, content in disk.files().items():
@@ -339,10 +339,12 @@ class _Waits(threading.Event):
         super().__init__()
         self._world = world
         self._line = line
+        self.waited = 0.0
 
     def wait(self, timeout: float | None = None) -> bool:
         assert timeout is not None, "it waits without end"
         self._world.turns.pause(self._line.me)
+        self.waited += timeout
         self._world.pass_time(timeout)
         return self.is_set()
 

@@ -16,7 +16,7 @@ from holdfast.errors import UnreachableError
 from holdfast.journal import frames
 from holdfast.journal.framing import chunks as frame
 from holdfast.records import encode
-from holdfast.rundir import RunDir
+from holdfast.rundir import RunDir, hold
 from holdfast.sync import follow as follow_module
 from holdfast.sync import survey as survey_module
 from holdfast.sync.context import Context
@@ -274,3 +274,36 @@ def test_a_writer_that_cannot_be_asked_and_whose_clock_is_ahead(
     os.utime(run_dir.journal, (3e9, 3e9))
     outcome = following(context(MemoryServer()), run_dir).end()
     assert (outcome.state, outcome.rows) == ("running", 0)
+
+
+def test_a_folder_that_is_copied_again_and_again(tmp_path: Path, following: Start) -> None:
+    """As `rsync` does: each time another file comes to the journal's place."""
+    server = MemoryServer()
+    (tmp_path / "there").mkdir()
+    source, writer = start_run(tmp_path / "there", "aaaa")
+    here = RunDir(tmp_path / "here" / source.path.name / source.journal.name)
+    here.path.mkdir(parents=True)
+
+    def copy() -> None:
+        fresh = here.journal.with_name("fresh")
+        fresh.write_bytes(source.journal.read_bytes())
+        fresh.replace(here.journal)
+
+    copy()
+    lock = here.journal.open("rb")
+    hold(lock.fileno())
+    follower = following(context(server), here)
+    until(lambda: bool(held(server)))
+    for n in range(3):
+        append_rows(writer, rows(3, first=3 * n))
+        copy()
+        with here.journal.open("rb") as next_lock:
+            hold(next_lock.fileno())
+            until(lambda: held(server) == source.journal.read_bytes())
+            if n == 2:
+                writer.append(encode.exit_record(0, 1))
+                copy()
+    lock.close()
+    writer.close()
+    assert follower.end().state == "confirmed"
+    assert held(server) == source.journal.read_bytes()

@@ -39,27 +39,38 @@ class _Follower:
         self._context = context
         self._run_dir = run_dir
         self._outcome = outcome
-        self._begun = False
         self._last_word = self._last_files = self._context.clock()
         self._grew = self._context.clock()
 
     def follow(self) -> None:
-        """Look, ship, wait, until the run has ended; then have all of it confirmed."""
+        """Follow the file at the journal's place, and the next one that comes there, to the end."""
+        while not self._follow_file():
+            pass
+
+    def _follow_file(self) -> bool:
+        """Look, ship, wait, until the run has ended; then have all of it confirmed.
+
+        False when another file lies there now: some copy a live folder again and again.
+        """
         with Survey(self._run_dir.journal, clock=self._context.clock) as survey:
             run = RunSync(self._context, self._run_dir, survey, self._outcome)
+            begun = False
             while True:
                 # The writer is asked before the journal is read: one that was gone by then has
                 # nothing more to write.
                 writer = writer_of(self._run_dir)
+                if survey.replaced:
+                    self._grew = self._context.clock()
+                    return False
                 if survey.advance(growing=writer != "gone"):
                     self._grew = self._context.clock()
-                self._begun = self._begun or run.begin(writer)
+                begun = begun or run.begin(writer)
                 if self._has_ended(survey, writer):
-                    if self._begun:
+                    if begun:
                         run.read(writer)
                         run.finish(writer)
-                    return
-                if self._begun:
+                    return True
+                if begun:
                     self._ship(run, survey, writer)
                 if self._context.stop.wait(_LOOK_SECONDS):
                     raise StoppedError("stopped following", "run the command again to go on")

@@ -65,15 +65,18 @@ def recall(context: Context, found: Found) -> None:
     A receipt proves what the server held when it gave it. It may since have been set back to an
     older backup, and nothing on this disk can tell.
 
-    Raises:
-        HoldfastError: it gives no answer.
+    That it gives no answer is added to what is missing: runs that are pending need not wait for it.
     """
     kept = [(run_dir, Kept.read(run_dir, context.base_url)) for run_dir in found.synced]
     lapsed: set[RunDir] = {run_dir for run_dir, one in kept if one is None}
     asked = [(run_dir, Given.of(one.receipt)) for run_dir, one in kept if one is not None]
     for start in range(0, len(asked), _ASKED_AT_ONCE):
         some = asked[start : start + _ASKED_AT_ONCE]
-        numbers = context.transport.lapsed([given for _, given in some])
+        try:
+            numbers = context.transport.lapsed([given for _, given in some])
+        except HoldfastError as error:
+            found.missing.append(error)
+            break
         lapsed.update(some[number][0] for number in numbers if number < len(some))
     found.pending = _in_order([*found.pending, *lapsed])
     found.synced = [run_dir for run_dir in found.synced if run_dir not in lapsed]
