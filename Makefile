@@ -46,7 +46,7 @@ unit: $(INSTALLED)  ## the Python tests without conformance, crash, browser and 
 	  --ignore=tests/browser
 
 crash: $(INSTALLED)  ## the long crash table: every process killed at 200 random moments
-	$(PYTEST) -n $(WORKERS) tests/crash --crash-moments 200
+	$(PYTEST) -n $(WORKERS) tests/crash --crash-moments 200 --crash-schedules 10000
 
 fuzz: $(INSTALLED)  ## what wandb clients may send, and what they may not: 3,000 examples of each kind
 	$(PYTEST) -n $(WORKERS) tests/server/gateway/test_fuzz.py --hypothesis-profile=long

@@ -23,6 +23,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="how many moments each crash test kills a process at (default: %(default)s)",
     )
     parser.addoption(
+        "--crash-schedules",
+        type=int,
+        default=400,
+        metavar="N",
+        help="how many random schedules of faults are simulated (default: %(default)s)",
+    )
+    parser.addoption(
         "--crash-seed",
         type=int,
         default=20261121,
@@ -35,6 +42,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def crash_moments(request: pytest.FixtureRequest) -> int:
     """How many moments each crash test kills a process at."""
     return int(request.config.getoption("--crash-moments"))
+
+
+@pytest.fixture(scope="session")
+def crash_schedules(request: pytest.FixtureRequest) -> int:
+    """How many schedules of faults are simulated."""
+    return int(request.config.getoption("--crash-schedules"))
 
 
 @pytest.fixture(scope="session")

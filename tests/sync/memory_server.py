@@ -18,6 +18,7 @@ from holdfast.wire import (
     ChunkAnswer,
     Claim,
     FileEntry,
+    Given,
     JournalPath,
     PartAnswer,
     Receipt,
@@ -40,6 +41,7 @@ class MemoryServer:
         self.journals: dict[JournalPath, bytes] = {}
         self.writers: dict[JournalPath, str] = {}
         self.files: dict[JournalPath, dict[str, FileEntry]] = {}
+        self.claimed_at: dict[JournalPath, float] = {}
         self.blobs: dict[tuple[str, str], bytes] = {}
         self.uploads: dict[tuple[str, str], bytes] = {}
         self.calls: Counter[str] = Counter()
@@ -87,7 +89,10 @@ class MemoryServer:
                 raise refused("not_found", 404)
             entity = journal.run.entity
             there = {e.path: e for e in files if (entity, e.digest) in self.blobs}
-            self.files.setdefault(journal, {}).update(there)
+            named = self.files.setdefault(journal, {})
+            if any(named.get(path) != entry for path, entry in there.items()):
+                self.claimed_at.pop(journal, None)
+            named.update(there)
             return sorted({e.digest for e in files if e.path not in there})
 
         return self._call("files", work)  # type: ignore[no-any-return]
@@ -151,6 +156,7 @@ class MemoryServer:
                 )
             items = scan(held)
             records = Counter(kind(i.payload) for i in items if isinstance(i, Frame))
+            self.claimed_at[journal] = now = time.time()
             gaps = tuple((i.start, i.end) for i in items if not isinstance(i, Frame))
             return Receipt(
                 run=self._ref(journal),
@@ -163,10 +169,21 @@ class MemoryServer:
                 files=tuple(sorted(files.values(), key=lambda e: e.path)),
                 state="finished" if records["exit"] else "running",
                 complete=records["exit"] > 0,
-                at=time.time(),
+                at=now,
             )
 
         return self._call("receipt", work)  # type: ignore[no-any-return]
+
+    def lapsed(self, receipts: Sequence[Given]) -> list[int]:
+        def work() -> list[int]:
+            return [
+                number
+                for number, given in enumerate(receipts)
+                if self.claimed_at.get(JournalPath(given.run, given.journal), 0.0) < given.at
+                or len(self.journals[JournalPath(given.run, given.journal)]) < given.position
+            ]
+
+        return self._call("lapsed", work)  # type: ignore[no-any-return]
 
     def _ref(self, journal: JournalPath) -> RunRef:
         run = journal.run

@@ -16,6 +16,7 @@ from holdfast.ids import RunPath
 from holdfast.wire import (
     Claim,
     FileEntry,
+    Given,
     JournalPath,
     decompress,
     digest_of,
@@ -63,6 +64,9 @@ class OverHttp:
         query = {name: int(values[0]) for name, values in parse_qs(parts.query).items()}
         if parts.path == "/api/v1/viewer":
             return self.memory.viewer().to_json()
+        if parts.path == "/api/v1/receipts":
+            given = Given.list_from_json(json.loads(request.body))
+            return {"lapsed": self.memory.lapsed(given)}
         if found := _JOURNAL.fullmatch(parts.path):
             entity, project, run_id, journal, what = found.groups()
             names = (unquote(name) for name in (entity, project, run_id))

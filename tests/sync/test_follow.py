@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from sync.making import append_rows, context, rows, start_run
+from sync.making import append_rows, context, make_run, rows, run_info, start_run
 from sync.memory_server import MemoryServer
 
 from holdfast.errors import UnreachableError
+from holdfast.journal import frames
 from holdfast.journal.framing import chunks as frame
 from holdfast.records import encode
-from holdfast.rundir import RunDir
+from holdfast.rundir import RunDir, hold
 from holdfast.sync import follow as follow_module
 from holdfast.sync import survey as survey_module
 from holdfast.sync.context import Context
@@ -260,3 +261,49 @@ def test_a_hole_that_stays(
     assert (outcome.state, len(outcome.gaps)) == ("confirmed", 1)
     assert held(server) == run_dir.journal.read_bytes()
     writer.close()
+
+
+def test_a_writer_that_cannot_be_asked_and_whose_clock_is_ahead(
+    tmp_path: Path, following: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the folder's times its last word comes in some years: silence is measured here."""
+    monkeypatch.setattr(follow_module, "_SILENT_SECONDS", 0.2)
+    run_dir = make_run(tmp_path, "aaaa")
+    said = [encode.header("test", host="elsewhere", pid=1), encode.run(run_info("aaaa"))]
+    run_dir.journal.write_bytes(frames(said, 0))
+    os.utime(run_dir.journal, (3e9, 3e9))
+    outcome = following(context(MemoryServer()), run_dir).end()
+    assert (outcome.state, outcome.rows) == ("running", 0)
+
+
+def test_a_folder_that_is_copied_again_and_again(tmp_path: Path, following: Start) -> None:
+    """As `rsync` does: each time another file comes to the journal's place."""
+    server = MemoryServer()
+    (tmp_path / "there").mkdir()
+    source, writer = start_run(tmp_path / "there", "aaaa")
+    here = RunDir(tmp_path / "here" / source.path.name / source.journal.name)
+    here.path.mkdir(parents=True)
+
+    def copy() -> None:
+        fresh = here.journal.with_name("fresh")
+        fresh.write_bytes(source.journal.read_bytes())
+        fresh.replace(here.journal)
+
+    copy()
+    lock = here.journal.open("rb")
+    hold(lock.fileno())
+    follower = following(context(server), here)
+    until(lambda: bool(held(server)))
+    for n in range(3):
+        append_rows(writer, rows(3, first=3 * n))
+        copy()
+        with here.journal.open("rb") as next_lock:
+            hold(next_lock.fileno())
+            until(lambda: held(server) == source.journal.read_bytes())
+            if n == 2:
+                writer.append(encode.exit_record(0, 1))
+                copy()
+    lock.close()
+    writer.close()
+    assert follower.end().state == "confirmed"
+    assert held(server) == source.journal.read_bytes()

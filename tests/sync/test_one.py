@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from sync.memory_server import MemoryServer, refused
 from holdfast.errors import (
     DamagedError,
     HoldfastError,
+    RefusedError,
     StorageError,
     UnconfirmedError,
     UnreachableError,
@@ -21,10 +24,10 @@ from holdfast.errors import (
 from holdfast.ids import RunPath
 from holdfast.journal import HEADER, Writer
 from holdfast.records import encode
-from holdfast.rundir import read_receipt
+from holdfast.rundir import RunDir, read_receipt
 from holdfast.sync import one as one_module
 from holdfast.sync import survey as survey_module
-from holdfast.sync.context import Wishes
+from holdfast.sync.context import Context, Wishes
 from holdfast.sync.one import sync_run
 from holdfast.sync.receipts import is_pending
 from holdfast.wire import digest_of
@@ -366,3 +369,50 @@ def test_a_defect_is_told_not_raised(server: MemoryServer, tmp_path: Path) -> No
     assert isinstance(outcome.error, HoldfastError)
     assert "ZeroDivisionError" in outcome.trace
     assert refused("x", 1).code == "x"
+
+
+@pytest.mark.parametrize("how", ["moved", "replaced"])
+def test_a_folder_that_goes_away_meanwhile_is_not_confirmed(
+    server: MemoryServer, tmp_path: Path, how: str
+) -> None:
+    """Its files are looked for after its journal was sent: there are none at its place."""
+    run_dir = make_run(tmp_path, "aaaa", files={"a.txt": b"a", "b.txt": b"b"})
+
+    def fail(method: str, when: str) -> None:
+        if (method, when) == ("chunk", "after"):
+            if how == "moved":
+                run_dir.path.rename(tmp_path / "elsewhere")
+            else:
+                copy = run_dir.journal.with_name("copy")
+                copy.write_bytes(run_dir.journal.read_bytes())
+                copy.replace(run_dir.journal)
+
+    server.fail = fail
+    outcome = sync_run(context(server), run_dir)
+    assert isinstance(outcome.error, UnconfirmedError)
+    assert "moved or replaced while it was sent" in str(outcome.error)
+    server.fail = lambda method, when: None
+    now = next(tmp_path.rglob("*.wandb"))
+    assert sync_run(context(server), RunDir(now)).state == "confirmed"
+    assert held(server, RunDir(now))
+
+
+def test_another_sender_that_is_always_faster(
+    server: MemoryServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each chunk is refused, since it has just arrived from there: that is no reason to give up."""
+    monkeypatch.setattr(survey_module, "_MARK_BYTES", 1000)
+    run_dir = make_run(tmp_path, "aaaa", count=1000)
+    some = context(server)
+    slow = Context(server, some.base_url, replace(some.viewer, chunk_bytes=2500), some.report)
+    honest = server.send_chunk
+
+    def overtaken(journal: Any, start: int, data: bytes, writer: str) -> Any:
+        with contextlib.suppress(RefusedError):
+            honest(journal, start, data, writer)
+        return honest(journal, start, data, writer)
+
+    server.send_chunk = overtaken  # type: ignore[method-assign]
+    assert sync_run(slow, run_dir).state == "confirmed"
+    assert server.calls["chunk"] > 20
+    assert held(server, run_dir)

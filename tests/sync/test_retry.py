@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from sync.memory_server import MemoryServer, refused
 
 from holdfast.errors import AuthError, HoldfastError, RefusedError, UnreachableError
-from holdfast.sync import retry
 from holdfast.sync.retry import Patience, RetryingTransport, StoppedError
 from holdfast.wire.failures import UntrustedError
 
@@ -18,10 +17,12 @@ from holdfast.wire.failures import UntrustedError
 class Clock:
     """Time that passes by waiting only."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self) -> None:
         self.now = 1000.0
         self.waits: list[float] = []
-        monkeypatch.setattr(retry.time, "monotonic", lambda: self.now)
+
+    def __call__(self) -> float:
+        return self.now
 
     def stop(self) -> threading.Event:
         clock = self
@@ -37,8 +38,8 @@ class Clock:
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
-    return Clock(monkeypatch)  # type: ignore[return-value]
+def clock() -> Clock:
+    return Clock()
 
 
 def failing(errors: list[Exception]) -> Callable[[str, str], None]:
@@ -55,8 +56,9 @@ def wrapped(
     server = MemoryServer()
     server.fail = failing(errors)
     said: list[str] = []
+    patience = patience or Patience()
     stop = clock.stop()
-    return RetryingTransport(server, patience or Patience(), say=said.append, stop=stop), said
+    return RetryingTransport(server, patience, say=said.append, stop=stop, clock=clock), said
 
 
 @pytest.mark.parametrize(
@@ -155,7 +157,9 @@ def test_one_request_that_never_works_ends_though_others_do(clock: Clock) -> Non
             transport.upload_state("a", "sha256:" + "0" * 64)  # another thread's success
             raise UnreachableError("away", "try")
 
-    transport = RetryingTransport(server, Patience(limit=60), say=print, stop=clock.stop())
+    transport = RetryingTransport(
+        server, Patience(limit=60), say=print, stop=clock.stop(), clock=clock
+    )
     server.fail = fail
     with pytest.raises(UnreachableError):
         transport.viewer()

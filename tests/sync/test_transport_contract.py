@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 import pytest
@@ -21,7 +22,7 @@ from holdfast.records import encode
 from holdfast.sync.http_transport import HttpTransport
 from holdfast.sync.retry import Patience, RetryingTransport
 from holdfast.sync.transport import Transport
-from holdfast.wire import Claim, FileEntry, JournalPath, PartAnswer, digest_of, journal_id
+from holdfast.wire import Claim, FileEntry, Given, JournalPath, PartAnswer, digest_of, journal_id
 from holdfast.wire.http import Connection
 
 
@@ -218,6 +219,23 @@ def test_a_receipt_for_an_unknown_journal(where: Where) -> None:
     with pytest.raises(RefusedError) as caught:
         transport.receipt(of, claim(DATA))
     assert code(caught) in {(404, "not_found"), (409, "claim_mismatch")}
+
+
+def test_which_receipts_hold_no_more(where: Where) -> None:
+    transport, of = where
+    transport.send_chunk(of, 0, DATA[: ENDS[4]], "alive")
+    first = Given.of(transport.receipt(of, claim(DATA[: ENDS[4]])))
+    transport.send_chunk(of, ENDS[4], DATA[ENDS[4] :], "gone")
+    last = Given.of(transport.receipt(of, claim(DATA)))
+    unknown = replace(last, run=last.run._replace(run_id="another"))
+    ahead = replace(last, position=last.position + 1)  # as after the server was set back
+    later = replace(last, at=last.at + 1)
+    asked = [first, unknown, last, ahead, later]
+    assert transport.lapsed(asked) == [1, 3, 4]
+    assert transport.lapsed([]) == []
+    transport.send_pack(of.run.entity, [(digest_of(b"x"), b"x")])
+    transport.name_files(of, [FileEntry("late.txt", 1, digest_of(b"x"))])
+    assert transport.lapsed([first, last]) == [0, 1]
 
 
 def test_a_key_that_is_not_known() -> None:

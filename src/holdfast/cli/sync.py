@@ -17,7 +17,7 @@ from holdfast.settings import load
 from holdfast.sync.context import Context, Wishes
 from holdfast.sync.follow import follow_run
 from holdfast.sync.http_transport import HttpTransport
-from holdfast.sync.many import Found, find, remove_run, work_off
+from holdfast.sync.many import Found, find, recall, remove_run, work_off
 from holdfast.sync.one import sync_run
 from holdfast.sync.report import Outcome
 from holdfast.sync.retry import Patience, RetryingTransport
@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     _check_one_id(args.id, runs)
     if args.dry_run:
         return _tell_plan(args, found, runs)
-    if not runs and not (args.clean and found.synced):
+    if not runs and not found.synced:
         return _finish(args, found, [], None, settings.base_url)
     key, asked = find_key(settings.base_url)
     connection = Connection(
@@ -84,6 +84,9 @@ def run(args: argparse.Namespace) -> int:
         context = _meet(args, connection, wishes, progress)
         if asked:
             offer_to_keep(settings.base_url, key)
+        if not args.include_synced:
+            recall(context, found)
+            runs = found.pending
         outcomes = _send(args, context, runs, progress.say)
         if args.clean:
             outcomes += _clean(args, context, outcomes, found, progress.say)

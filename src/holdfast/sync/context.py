@@ -6,6 +6,8 @@ Owns that bundle and the rule by which a run gets its address. Must not know how
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from holdfast.errors import UsageError
@@ -46,7 +48,8 @@ class Context:
         viewer: who asks, and the server's limits.
         report: hears what happens.
         wishes: what the caller wants.
-        stop: set to end early.
+        stop: set to end early; all waits are waits for it.
+        clock: seconds that only grow.
     """
 
     transport: Transport
@@ -55,6 +58,7 @@ class Context:
     report: Reporter
     wishes: Wishes = field(default_factory=Wishes)
     stop: threading.Event = field(default_factory=threading.Event)
+    clock: Callable[[], float] = time.monotonic
 
 
 def address(

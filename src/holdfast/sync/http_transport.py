@@ -14,6 +14,7 @@ from holdfast.wire import (
     ChunkAnswer,
     Claim,
     FileEntry,
+    Given,
     JournalPath,
     PartAnswer,
     Receipt,
@@ -90,3 +91,10 @@ class HttpTransport:
         path = paths.receipt(journal)
         answer = self._connection.request("POST", path, json=claim.to_json())
         return Receipt.from_json(answer.json())
+
+    def lapsed(self, receipts: Sequence[Given]) -> list[int]:
+        """See the contract."""
+        body = {"receipts": [given.to_json() for given in receipts]}
+        answer = self._connection.request("POST", paths.RECEIPTS, json=body)
+        numbers = Fields(answer.json(), "answer").list("lapsed")
+        return [number for number in numbers if isinstance(number, int)]

@@ -16,13 +16,15 @@ from holdfast.errors import HoldfastError, NotFoundError, StorageError, Unconfir
 from holdfast.rundir import RunDir, discover, writer_of
 from holdfast.sync.context import Context, Wishes
 from holdfast.sync.one import RunSync, guarded
-from holdfast.sync.receipts import Sight, is_pending
+from holdfast.sync.receipts import Kept, Sight, is_pending
 from holdfast.sync.report import Outcome
 from holdfast.sync.survey import Survey
+from holdfast.wire import Given
 
-__all__ = ["Found", "find", "remove_run", "work_off"]
+__all__ = ["Found", "find", "recall", "remove_run", "work_off"]
 
 _FOLDERS = {"files", "logs", "tmp"}
+_ASKED_AT_ONCE = 1000
 _BESIDE = ("", ".synced", ".syncstate", ".receipt.json")
 
 
@@ -51,10 +53,37 @@ def find(paths: Sequence[Path], server: str, wishes: Wishes) -> Found:
                 runs.setdefault(run_dir.journal.resolve(), run_dir)
         except (NotFoundError, StorageError) as error:
             found.missing.append(error)
-    for run_dir in sorted(runs.values(), key=lambda run: (run.started, str(run.journal))):
+    for run_dir in _in_order(runs.values()):
         kind = found.pending if is_pending(run_dir, server, wishes) else found.synced
         kind.append(run_dir)
     return found
+
+
+def recall(context: Context, found: Found) -> None:
+    """Ask the server whether it still holds what it confirmed; what it does not is pending again.
+
+    A receipt proves what the server held when it gave it. It may since have been set back to an
+    older backup, and nothing on this disk can tell.
+
+    That it gives no answer is added to what is missing: runs that are pending need not wait for it.
+    """
+    kept = [(run_dir, Kept.read(run_dir, context.base_url)) for run_dir in found.synced]
+    lapsed: set[RunDir] = {run_dir for run_dir, one in kept if one is None}
+    asked = [(run_dir, Given.of(one.receipt)) for run_dir, one in kept if one is not None]
+    for start in range(0, len(asked), _ASKED_AT_ONCE):
+        some = asked[start : start + _ASKED_AT_ONCE]
+        try:
+            numbers = context.transport.lapsed([given for _, given in some])
+        except HoldfastError as error:
+            found.missing.append(error)
+            break
+        lapsed.update(some[number][0] for number in numbers if number < len(some))
+    found.pending = _in_order([*found.pending, *lapsed])
+    found.synced = [run_dir for run_dir in found.synced if run_dir not in lapsed]
+
+
+def _in_order(runs: Iterable[RunDir]) -> list[RunDir]:
+    return sorted(runs, key=lambda run: (run.started, str(run.journal)))
 
 
 def _unreadable(error: OSError) -> StorageError:
@@ -101,7 +130,7 @@ def remove_run(context: Context, run_dir: RunDir) -> Outcome:
         writer = writer_of(run_dir)
         if writer != "gone":
             raise UnconfirmedError("its writer may be alive", "clean again when it has ended")
-        with Survey(run_dir.journal) as survey:
+        with Survey(run_dir.journal, clock=context.clock) as survey:
             run = RunSync(context, run_dir, survey, outcome)
             run.read(writer)
             if not run.begin(writer):

@@ -57,7 +57,7 @@ def guarded(run_dir: RunDir, work: Callable[[Outcome], None]) -> Outcome:
 
 def _sync_now(context: Context, run_dir: RunDir, outcome: Outcome) -> None:
     writer = writer_of(run_dir)
-    with Survey(run_dir.journal) as survey:
+    with Survey(run_dir.journal, clock=context.clock) as survey:
         run = RunSync(context, run_dir, survey, outcome)
         if run.bring(writer):
             run.finish(writer)
@@ -107,8 +107,7 @@ class RunSync:
 
     def read(self, writer: str) -> None:
         """Survey the whole journal as it lies there now."""
-        # How the folder looks is taken first: whatever changes later makes the run pending again.
-        self._sight = Sight.of(self._run_dir)
+        self._look()
         self._survey_on(writer)
 
     def bring(self, writer: str) -> bool:
@@ -117,7 +116,7 @@ class RunSync:
         Of a long one a part is sent while the next is surveyed: the one waits for the server,
         the other for this processor.
         """
-        self._sight = Sight.of(self._run_dir)
+        self._look()
         self._survey_on(writer, _SLICE_BYTES)
         while self._survey.more and self._survey.run_record is None:
             self._survey_on(writer, _SLICE_BYTES)
@@ -131,6 +130,19 @@ class RunSync:
             finally:
                 sending.wait()
         return True
+
+    def _look(self) -> None:
+        """Take how the folder looks before it is read: what changes later is pending again."""
+        self._sight = Sight.of(self._run_dir)
+        self._check_place()
+
+    def _check_place(self) -> None:
+        """Refuse to prove one folder by what was read in another."""
+        if self._survey.replaced:
+            raise UnconfirmedError(
+                f"{self._run_dir.path} was moved or replaced while it was sent",
+                "sync again, where the folder is now",
+            )
 
     def _survey_on(self, writer: str, limit: int | None = None) -> None:
         growing = writer != "gone"
@@ -206,6 +218,7 @@ class RunSync:
             UnconfirmedError: the server does not hold what lies on disk.
         """
         survey, outcome = self._survey, self._outcome
+        self._check_place()  # a folder that went away looks like one without files
         if not self._context.wishes.verify:
             self.tell_writer(writer)
             outcome.state = "sent"

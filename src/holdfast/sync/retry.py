@@ -20,6 +20,7 @@ from holdfast.wire import (
     ChunkAnswer,
     Claim,
     FileEntry,
+    Given,
     JournalPath,
     PartAnswer,
     Receipt,
@@ -68,6 +69,7 @@ class RetryingTransport:
         patience: how long.
         say: gets a line about a wait.
         stop: set to end all waits (they raise StoppedError).
+        clock: seconds that only grow.
     """
 
     def __init__(
@@ -77,11 +79,13 @@ class RetryingTransport:
         *,
         say: Callable[[str], None],
         stop: threading.Event | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._inner = inner
         self._patience = patience
         self._say = say
         self._stop = stop or threading.Event()
+        self._clock = clock
         self._lock = threading.Lock()
         self._away_since: float | None = None
         self._said_at = 0.0
@@ -122,6 +126,10 @@ class RetryingTransport:
         """See the contract."""
         return self._keep_trying(lambda: self._inner.receipt(journal, claim))
 
+    def lapsed(self, receipts: Sequence[Given]) -> list[int]:
+        """See the contract."""
+        return self._keep_trying(lambda: self._inner.lapsed(receipts))
+
     def _keep_trying(self, call: Callable[[], T], *, damaged: bool = True) -> T:
         tries = 0
         since = 0.0
@@ -130,7 +138,7 @@ class RetryingTransport:
                 result = call()
             except HoldfastError as error:
                 tries += 1
-                since = since or time.monotonic()
+                since = since or self._clock()
                 if not self._passes(error, tries, damaged=damaged):
                     raise
                 self._wait(error, tries, since)
@@ -159,7 +167,7 @@ class RetryingTransport:
         Raises:
             HoldfastError: ``error`` itself when patience is at its end, StoppedError when told to.
         """
-        now = time.monotonic()
+        now = self._clock()
         with self._lock:
             if self._away_since is None:
                 self._away_since = now

@@ -105,7 +105,9 @@ class JournalShipper:
     def _correct(self, error: RefusedError) -> None:
         """Go to where the server says that it stands: further on, or back when it lost some."""
         position = error.detail.get("position")
-        self._corrections += 1
+        if not isinstance(position, int) or position <= self.position:
+            # Forward it goes while another sender is faster; only back and forth may be endless.
+            self._corrections += 1
         if not isinstance(position, int) or position < 0 or self._corrections > _MAX_CORRECTIONS:
             raise error
         self._context.report.advance(self._run_dir, position - self.position)

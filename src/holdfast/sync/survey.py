@@ -102,6 +102,16 @@ class Survey:
         self._other.close()
 
     @property
+    def replaced(self) -> bool:
+        """Whether the file that is read lies at its path no more: another does, or none."""
+        try:
+            return not os.path.samestat(os.stat(self.path), os.fstat(self._file.fileno()))
+        except FileNotFoundError:
+            return True
+        except OSError as error:
+            raise _unreadable(self.path, error) from error
+
+    @property
     def torn(self) -> int:
         """Bytes after the last whole frame."""
         return self.size - self.position

@@ -14,6 +14,7 @@ from holdfast.wire import (
     ChunkAnswer,
     Claim,
     FileEntry,
+    Given,
     JournalPath,
     PartAnswer,
     Receipt,
@@ -83,5 +84,12 @@ class Transport(Protocol):
         """Claim what lies on disk; returns what the server holds, its digest computed now.
 
         Raises 409 ``claim_mismatch`` when the two differ.
+        """
+        ...
+
+    def lapsed(self, receipts: Sequence[Given]) -> list[int]:
+        """Which of these receipts, by their number in the list, hold no more.
+
+        A server that was set back to an older state does not know what it confirmed since.
         """
         ...

@@ -10,14 +10,17 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from holdfast.ids import RunPath
 from holdfast.wire.digests import check_digest
 from holdfast.wire.fields import Fields, invalid
 from holdfast.wire.headers import check_writer
+from holdfast.wire.paths import check_journal_id
 
 __all__ = [
     "ChunkAnswer",
     "Claim",
     "FileEntry",
+    "Given",
     "PartAnswer",
     "Receipt",
     "RunRef",
@@ -243,6 +246,50 @@ class Receipt:
             complete=fields.flag("complete"),
             at=fields.number("at"),
         )
+
+
+@dataclass(frozen=True)
+class Given:
+    """A receipt that was given before, by what tells it from others.
+
+    Args:
+        run: ``(entity, project, run_id)``.
+        journal: the journal's id.
+        position: as in the receipt.
+        at: when it was made, as in the receipt.
+    """
+
+    run: RunPath
+    journal: str
+    position: int
+    at: float
+
+    @classmethod
+    def of(cls, receipt: Receipt) -> Given:
+        """What names a receipt."""
+        run = RunPath(receipt.run.entity, receipt.run.project, receipt.run.run_id)
+        return cls(run, receipt.journal, receipt.position, receipt.at)
+
+    def to_json(self) -> dict[str, object]:
+        """The JSON object of this name."""
+        rest = {"journal": self.journal, "position": self.position, "at": self.at}
+        return {**self.run._asdict(), **rest}
+
+    @classmethod
+    def from_json(cls, value: object) -> Given:
+        """Read one; RefusedError when a field is missing or wrong."""
+        fields = Fields(value, "receipt")
+        return cls(
+            run=RunPath(*(fields.text(name) for name in RunPath._fields)),
+            journal=check_journal_id(fields.text("journal")),
+            position=fields.count("position"),
+            at=fields.number("at"),
+        )
+
+    @classmethod
+    def list_from_json(cls, value: object) -> list[Given]:
+        """Read the body ``{receipts: [...]}`` of ``POST /api/v1/receipts``."""
+        return [cls.from_json(item) for item in Fields(value, "body").list("receipts")]
 
 
 @dataclass(frozen=True)

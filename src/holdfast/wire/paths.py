@@ -30,6 +30,7 @@ __all__ = [
     "KEYS",
     "PROJECTS",
     "RECEIPT",
+    "RECEIPTS",
     "RUN",
     "RUNS",
     "SAMPLED",
@@ -60,6 +61,7 @@ CHUNKS = f"{JOURNAL}/chunks"
 JOURNAL_FILES = f"{JOURNAL}/files"
 RECEIPT = f"{JOURNAL}/receipt"
 CONTENT = f"{JOURNAL}/content"
+RECEIPTS = f"{API}/receipts"
 BLOBS = f"{API}/blobs/{{entity}}"
 BLOB = f"{BLOBS}/{{digest}}"
 

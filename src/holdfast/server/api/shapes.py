@@ -17,6 +17,7 @@ __all__ = [
     "Files",
     "Journal",
     "Keys",
+    "Lapsed",
     "Line",
     "Lines",
     "LinesBody",
@@ -40,6 +41,13 @@ class Position:
     """How far the server holds a journal, in bytes."""
 
     position: int
+
+
+@dataclass
+class Lapsed:
+    """Numbers of the receipts that hold no more."""
+
+    lapsed: list[int]
 
 
 @dataclass

@@ -15,11 +15,12 @@ from holdfast.errors import RefusedError
 from holdfast.server.api import shapes
 from holdfast.server.api.answers import answer
 from holdfast.server.api.bodies import chunk_bytes, read_body, read_json
-from holdfast.server.api.parts import OwnEntity, OwnRun, PartsOf, run_ref, with_url
+from holdfast.server.api.parts import OwnEntity, OwnRun, PartsOf, SignedIn, run_ref, with_url
 from holdfast.wire import (
     ChunkAnswer,
     Claim,
     FileEntry,
+    Given,
     PartAnswer,
     Receipt,
     check_digest,
@@ -72,6 +73,13 @@ async def receipt(request: Request, run: OwnRun, journal: str, parts: PartsOf) -
     claim = Claim.from_json(await read_json(request, parts.settings.limits.json_bytes))
     given = await run_in_threadpool(parts.ingest.receipt, run, journal, claim)
     return answer(replace(given, run=with_url(request, given.run)).to_json())
+
+
+@router.post(paths.RECEIPTS, response_model=shapes.Lapsed)
+async def lapsed(request: Request, user: SignedIn, parts: PartsOf) -> Response:
+    """Say which receipts, given before, hold no more."""
+    given = Given.list_from_json(await read_json(request, parts.settings.limits.json_bytes))
+    return answer({"lapsed": await run_in_threadpool(parts.ingest.lapsed, given)})
 
 
 @router.post(f"{paths.RUN}/stop", response_model=shapes.Stop)

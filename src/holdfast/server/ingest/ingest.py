@@ -15,7 +15,7 @@ from holdfast.server.ingest.append import Held, Say
 from holdfast.server.ingest.base import Base
 from holdfast.server.metastore import MetaStore
 from holdfast.server.metastore.state import CLIENT
-from holdfast.wire import Claim, FileEntry, PartAnswer, Receipt
+from holdfast.wire import Claim, FileEntry, Given, PartAnswer, Receipt
 from holdfast.wire.paths import check_journal_id
 
 __all__ = ["Ingest"]
@@ -113,6 +113,14 @@ class Ingest:
             ClaimMismatch: they differ.
         """
         return receipts.give(self._base, run, check_journal_id(journal), claim)
+
+    def lapsed(self, given: Sequence[Given]) -> list[int]:
+        """The numbers of those receipts, given before, that hold no more.
+
+        One holds while nothing was set back: the journal reaches as far, and has been confirmed
+        then or later, with no other file named since.
+        """
+        return receipts.lapsed(self._base, given)
 
     def append(self, run: RunPath, say: Say, *, writer: str = CLIENT, role: str = "server") -> Held:
         """Add records to a journal that the server writes itself; returns what was held before.

@@ -7,7 +7,7 @@ what can be read back. Must not know HTTP.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from holdfast.errors import NotFoundError
 from holdfast.ids import RunPath
@@ -20,9 +20,9 @@ from holdfast.server.ingest.errors import ClaimMismatch
 from holdfast.server.metastore import contents, journals, run_state, runs
 from holdfast.server.metastore.contents import HeldFile
 from holdfast.server.metastore.journals import HeldJournal, HeldPiece
-from holdfast.wire import Claim, FileEntry, Receipt, RunRef
+from holdfast.wire import Claim, FileEntry, Given, Receipt, RunRef
 
-__all__ = ["give", "journal_bytes"]
+__all__ = ["give", "journal_bytes", "lapsed"]
 
 
 def give(base: Base, run: RunPath, journal: str, claim: Claim) -> Receipt:
@@ -45,6 +45,17 @@ def give(base: Base, run: RunPath, journal: str, claim: Claim) -> Receipt:
             runs.update_run(tx, held.run_pk, heads)
     state = run_state(heads["exit_code"], heads["writer"], heads["heard_at"], now)
     return _receipt(run, held, digest, files, state=state, now=now)
+
+
+def lapsed(base: Base, given: Sequence[Given]) -> list[int]:
+    """See `Ingest.lapsed`."""
+    gone = []
+    with base.store.read() as tx:
+        for number, one in enumerate(given):
+            at = journals.claimed_at(tx, one.run, one.journal, one.position)
+            if at is None or at < one.at:
+                gone.append(number)
+    return gone
 
 
 def journal_bytes(blobs: BlobStore, pieces: list[HeldPiece]) -> Iterator[bytes]:

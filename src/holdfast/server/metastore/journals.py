@@ -25,6 +25,7 @@ __all__ = [
     "Tails",
     "add_piece",
     "add_segments",
+    "claimed_at",
     "create",
     "find",
     "last_stretch",
@@ -119,6 +120,18 @@ _FIND = (
         journals.c.journal == bindparam("journal"),
     )
 )
+_CLAIMED_AT = (
+    select(journals.c.claim_at)
+    .join(runs, runs.c.id == journals.c.run_pk)
+    .join(projects, projects.c.id == runs.c.project_id)
+    .where(
+        projects.c.entity == bindparam("entity"),
+        projects.c.name == bindparam("project"),
+        runs.c.run_id == bindparam("run_id"),
+        journals.c.journal == bindparam("journal"),
+        journals.c.position >= bindparam("the_position"),
+    )
+)
 _REPLAY_OF = select(journals.c.replay).where(journals.c.id == bindparam("the_journal"))
 _FIND_PROJECT = select(projects.c.id).where(
     projects.c.entity == bindparam("entity"), projects.c.name == bindparam("project")
@@ -161,6 +174,13 @@ def find(tx: Transaction, run: RunPath, journal: str) -> HeldJournal | None:
     """A journal by name; None when nothing of it has arrived."""
     row = tx.execute(_FIND, {**run._asdict(), "journal": journal}).first()
     return None if row is None else HeldJournal(*tuple(row))
+
+
+def claimed_at(tx: Transaction, run: RunPath, journal: str, position: int) -> float | None:
+    """When a journal was last confirmed; None when it was not, or does not reach ``position``."""
+    names = {**run._asdict(), "journal": journal, "the_position": position}
+    at = tx.execute(_CLAIMED_AT, names).scalar()
+    return None if at is None else float(at)
 
 
 def replay_of(tx: Transaction, pk: int) -> str:

@@ -22,7 +22,7 @@ class KnownUsers:
 
     Args:
         users: of the server.
-        clock: Unix time in seconds.
+        clock: seconds that only grow: a removed key must not live on where the time is set back.
 
     Example:
         >>> known = KnownUsers(users)
@@ -30,7 +30,7 @@ class KnownUsers:
         User(name='ada')
     """
 
-    def __init__(self, users: Users, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, users: Users, clock: Callable[[], float] = time.monotonic) -> None:
         self._users = users
         self._clock = clock
         self._kept: dict[tuple[str, str], tuple[User, float]] = {}
