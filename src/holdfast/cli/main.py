@@ -29,6 +29,7 @@ COMMANDS = {
     "serve": "holdfast.cli.serve",
     "sync": "holdfast.cli.sync",
     "users": "holdfast.cli.users",
+    "verify": "holdfast.cli.verify",
     "version": "holdfast.cli.version",
 }
 

@@ -6,8 +6,8 @@ record's body.
 
 from __future__ import annotations
 
-from holdfast.rundir.discover import discover, runs_with_id
-from holdfast.rundir.layout import RunDir, create
+from holdfast.rundir.discover import discover, lost_runs, runs_with_id
+from holdfast.rundir.layout import RunDir, create, of_folder
 from holdfast.rundir.liveness import WriterState, boot_id, hold, writer_of
 from holdfast.rundir.markers import (
     mark_synced,
@@ -24,7 +24,9 @@ __all__ = [
     "create",
     "discover",
     "hold",
+    "lost_runs",
     "mark_synced",
+    "of_folder",
     "read_receipt",
     "read_spec",
     "runs_with_id",
