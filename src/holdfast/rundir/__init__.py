@@ -16,6 +16,7 @@ from holdfast.rundir.markers import (
     write_receipt,
     write_spec,
 )
+from holdfast.rundir.quarantine import fresh_journal, quarantined, replace_journal
 
 __all__ = [
     "RunDir",
@@ -23,12 +24,15 @@ __all__ = [
     "boot_id",
     "create",
     "discover",
+    "fresh_journal",
     "hold",
     "lost_runs",
     "mark_synced",
     "of_folder",
+    "quarantined",
     "read_receipt",
     "read_spec",
+    "replace_journal",
     "runs_with_id",
     "write_receipt",
     "write_spec",
