@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,10 @@ from conformance.cell import Cell
 from conformance.compare import flat, same
 from conformance.scenarios.scenario import Scenario
 from conformance.verdicts import MismatchError
+from holdfast.journal import Frame, Reader
+from holdfast.records.decode import history_row, kind, parse
+from holdfast.rundir import RunDir
+from holdfast.sync.repair import repair_run
 
 __all__ = ["SCENARIOS"]
 
@@ -87,9 +92,53 @@ def _killed(cell: Cell) -> None:
     cell.check({"id": truth["id"], "rows": truth["rows"]})
 
 
+def _repaired(cell: Cell) -> None:
+    """A damaged journal, of which the real client reads no more than what stands before."""
+    truth = cell.our_script("steps", rows=300, pad=200)
+    [folder] = cell.offline_folders()
+    [journal] = folder.glob("*.wandb")
+    lost = _damage(journal, {"run": [0], "history": [20, 21, 250]})
+    found = repair_run(RunDir(journal), _Silent())
+    if found.error is not None or not found.changed:
+        raise MismatchError(f"it was not repaired: {found.error}")
+    _sync(cell, folder)
+    rows = [row for row in truth["rows"] if row["_step"] not in lost]
+    cell.check({"id": truth["id"], "rows": rows, "summary": truth["summary"], "state": "finished"})
+
+
+class _Silent:
+    """A reporter that says nothing."""
+
+    def expect(self, run_dir: RunDir, size: int) -> None:
+        pass
+
+    def advance(self, run_dir: RunDir, size: int) -> None:
+        pass
+
+    def say(self, line: str) -> None:
+        pass
+
+
+def _damage(journal: Path, places: Mapping[str, list[int]]) -> list[int]:
+    """Flip a byte in some records of each kind; returns the steps of the rows among them."""
+    with journal.open("rb") as file:
+        frames = [item for item in Reader(file) if isinstance(item, Frame)]
+    data = bytearray(journal.read_bytes())
+    lost = []
+    for name, numbers in places.items():
+        of_kind = [frame for frame in frames if kind(frame.payload) == name]
+        for frame in (of_kind[number] for number in numbers):
+            data[frame.end - 1] ^= 0xFF
+            if name == "history":
+                lost.append(history_row(parse(frame.payload).history)["_step"])
+    journal.write_bytes(data)
+    return lost
+
+
 SCENARIOS = (
     Scenario("back-basic", "`wandb sync` and `wandb leet inspect`: values of every kind", _basic),
     Scenario("back-console", "`wandb sync`: console", _console),
     Scenario("back-resumed", "`wandb sync`: a resumed run", _resumed),
     Scenario("back-killed", "`wandb sync`: a run that was killed", _killed),
+    Scenario("back-repaired", "`wandb sync`: a run that `holdfast repair` mended", _repaired),
 )

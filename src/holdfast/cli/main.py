@@ -26,9 +26,11 @@ __all__ = ["COMMANDS", "main"]
 
 COMMANDS = {
     "login": "holdfast.cli.login",
+    "repair": "holdfast.cli.repair",
     "serve": "holdfast.cli.serve",
     "sync": "holdfast.cli.sync",
     "users": "holdfast.cli.users",
+    "verify": "holdfast.cli.verify",
     "version": "holdfast.cli.version",
 }
 

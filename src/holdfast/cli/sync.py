@@ -9,9 +9,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from holdfast.cli.codes import shared_code
 from holdfast.cli.keys import find_key, offer_to_keep
 from holdfast.cli.progress import Progress, outcome_line
-from holdfast.errors import HoldfastError, UsageError
+from holdfast.errors import UsageError
 from holdfast.rundir import RunDir
 from holdfast.settings import load
 from holdfast.sync.context import Context, Wishes
@@ -218,10 +219,8 @@ def _errors(found: Found) -> list[str]:
 
 def _exit_code(found: Found, outcomes: Sequence[Outcome]) -> int:
     """0 when nothing went wrong, the error's code when all errors share it, else 1."""
-    errors: list[HoldfastError] = [*found.missing]
-    errors += [outcome.error for outcome in outcomes if outcome.error is not None]
-    codes = {error.exit_code for error in errors}
-    return codes.pop() if len(codes) == 1 else int(bool(codes))
+    errors = [outcome.error for outcome in outcomes if outcome.error is not None]
+    return shared_code([*found.missing, *errors])
 
 
 def _check_one_id(wanted: str, runs: Sequence[RunDir]) -> None:

@@ -16,6 +16,7 @@ from holdfast.errors import DamagedError
 from holdfast.records.batch import Batch, batches
 from holdfast.records.decode import history_row, kind, parse
 from holdfast.records.encode import MetricDef, RunInfo, StreamCounts
+from holdfast.records.environment import environment_told, seconds
 from holdfast.records.values import dumps, flatten, loads, nest, read_value
 
 __all__ = ["Applied", "ConsoleText", "Replay", "Stat"]
@@ -28,11 +29,6 @@ _AGGREGATES = ("min", "max", "mean", "best", "last", "none", "copy", "first")
 _OPEN_ROW = b"\xc2\x3e"
 _EMPTY: dict[str, Any] = {"name": "", "notes": "", "group": "", "job_type": "", "tags": ()}
 _BEYOND_FLOATS = 1 << 1023
-_ENVIRONMENT_NAMES = (
-    *("os", "python", "docker", "program", "code_path", "code_path_local", "email", "root"),
-    *("host", "username", "executable", "cpu_count", "cpu_count_logical"),
-    *("gpu_type", "gpu_count", "cuda_version"),
-)
 
 
 class Stat(NamedTuple):
@@ -81,6 +77,8 @@ class Replay:
         cleared: what of name, notes, group, job_type and tags is said to be empty.
         removed: what was removed from ``config`` and ``summary`` and not set again.
         counts: lines held of each stream by client, where a server wrote the journal.
+        replaces: ids of the journals that this one was repaired from. lost: (start, end) of what
+            could not be read of them, in bytes of theirs.
         open_row: the row of a step that was not closed; a reader shows it as the last row.
         records: number of records by kind. unreadable: those whose body is no record.
         rows: number of closed rows.
@@ -102,6 +100,8 @@ class Replay:
         self.cleared: list[str] = []
         self.removed: dict[str, list[str]] = {"config": [], "summary": []}
         self.counts: dict[str, StreamCounts] = {}
+        self.replaces: list[str] = []
+        self.lost: list[list[int]] = []
         self.open_row: dict[str, Any] | None = None
         self.records: Counter[str] = Counter()
         self.unreadable = 0
@@ -345,6 +345,8 @@ class Replay:
         self.run = new
         cleared = dict.fromkeys([*self.cleared, *record.cleared])
         self.cleared = [name for name in cleared if name in _EMPTY and not getattr(new, name)]
+        self.replaces += record.repaired.replaces
+        self.lost += [[gap.start, gap.end] for gap in record.repaired.gaps]
         self._config(record.config, _)
         self._summary(record.summary, _)
         self._git(new.git_remote, new.git_commit)
@@ -407,34 +409,19 @@ class Replay:
     def _stats(self, record: Any, applied: Applied) -> None:
         values: dict[str, Any] = {}
         _update(values, record, field="item")
-        applied.stats.append(Stat(_seconds(record.timestamp), flatten(values)))
+        applied.stats.append(Stat(seconds(record.timestamp), flatten(values)))
 
     def _output(self, record: Any, applied: Applied) -> None:
         stream = _STREAMS.get(record.output_type, "stdout")
-        applied.console.append(ConsoleText(_seconds(record.timestamp), stream, record.line))
+        applied.console.append(ConsoleText(seconds(record.timestamp), stream, record.line))
 
     def _output_logger(self, record: Any, applied: Applied) -> None:
         applied.console.append(ConsoleText(0.0, "stdout", record.line))
 
     def _environment(self, record: Any, _: Applied) -> None:
-        said = {name: getattr(record, name) for name in _ENVIRONMENT_NAMES}
-        self.metadata.update({name: value for name, value in said.items() if value})
-        if record.args:
-            self.metadata["args"] = list(record.args)
-        if record.HasField("started_at"):
-            self.metadata["started_at"] = _seconds(record.started_at)
+        self.metadata.update(environment_told(record))
         if record.HasField("git"):
             self._git(record.git.remote_url, record.git.commit)
-        if record.disk:
-            disk = {m: {"total": d.total, "used": d.used} for m, d in record.disk.items()}
-            self.metadata["disk"] = disk
-        if record.HasField("memory"):
-            self.metadata["memory"] = {"total": record.memory.total}
-        gpus = [*record.gpu_nvidia, *record.gpu_amd]
-        if gpus:
-            self.metadata["gpus"] = [{"name": g.name, "memory": g.memory_total} for g in gpus]
-        if record.slurm:
-            self.metadata["slurm"] = dict(record.slurm)
 
 
 _HANDLERS = {
@@ -492,7 +479,3 @@ def _is_number(value: Any) -> bool:
 def _matches(name: str, glob: str) -> bool:
     """W&B's globs have one star, at the end."""
     return name.startswith(glob[:-1]) if glob.endswith("*") else name == glob
-
-
-def _seconds(timestamp: Any) -> float:
-    return float(timestamp.seconds + timestamp.nanos / 1e9)

@@ -6,8 +6,8 @@ record's body.
 
 from __future__ import annotations
 
-from holdfast.rundir.discover import discover, runs_with_id
-from holdfast.rundir.layout import RunDir, create
+from holdfast.rundir.discover import discover, lost_runs, runs_with_id
+from holdfast.rundir.layout import RunDir, create, of_folder
 from holdfast.rundir.liveness import WriterState, boot_id, hold, writer_of
 from holdfast.rundir.markers import (
     mark_synced,
@@ -16,6 +16,7 @@ from holdfast.rundir.markers import (
     write_receipt,
     write_spec,
 )
+from holdfast.rundir.quarantine import fresh_journal, quarantined, replace_journal
 
 __all__ = [
     "RunDir",
@@ -23,10 +24,15 @@ __all__ = [
     "boot_id",
     "create",
     "discover",
+    "fresh_journal",
     "hold",
+    "lost_runs",
     "mark_synced",
+    "of_folder",
+    "quarantined",
     "read_receipt",
     "read_spec",
+    "replace_journal",
     "runs_with_id",
     "write_receipt",
     "write_spec",

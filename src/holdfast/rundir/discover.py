@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from holdfast.errors import NotFoundError, StorageError
-from holdfast.rundir.layout import RunDir
+from holdfast.rundir.layout import RunDir, of_folder
 
-__all__ = ["discover", "runs_with_id"]
+__all__ = ["discover", "lost_runs", "runs_with_id"]
 
 _SUFFIX = ".wandb"
 #: what lies beside a journal and holds no runs
@@ -54,6 +54,16 @@ def discover(path: Path, *, on_error: Callable[[OSError], None] | None = None) -
         key = (status.st_dev, status.st_ino) if status.st_ino else (0, hash(journal))
         found.setdefault(key, RunDir(journal))
     yield from sorted(found.values(), key=lambda run: (run.started, str(run.journal)))
+
+
+def lost_runs(path: Path) -> Iterator[RunDir]:
+    """Run folders at or below ``path``, known by their names, that have no journal any more."""
+    for folder, subfolders, names in os.walk(path.resolve() if path.is_symlink() else path):
+        run_dir = of_folder(Path(folder))
+        if run_dir is not None and not any(name.endswith(_SUFFIX) for name in names):
+            yield run_dir
+        skip = _SKIP if run_dir is None else _SKIP | _PARTS
+        subfolders[:] = sorted(name for name in subfolders if name not in skip)
 
 
 def runs_with_id(root: Path, run_id: str) -> list[RunDir]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from holdfast.errors import StorageError
 
-__all__ = ["RunDir", "create"]
+__all__ = ["RunDir", "create", "of_folder"]
 
 _FOLDER = re.compile(r"(offline-)?run-(\d{8}_\d{6})-(.+)")
 _JOURNAL = re.compile(r"run-(.+)\.wandb")
@@ -66,6 +66,12 @@ class RunDir(NamedTuple):
     def receipt(self) -> Path:
         """Our marker: the server's receipt, as JSON."""
         return self.journal.with_name(self.journal.name + ".receipt.json")
+
+
+def of_folder(path: Path) -> RunDir | None:
+    """The run of a folder that is named as W&B names run folders, journal or not; else None."""
+    found = _FOLDER.fullmatch(path.resolve().name)
+    return RunDir(path / f"run-{found[3]}.wandb") if found else None
 
 
 def create(root: Path, run_id: str, *, online: bool, now: datetime) -> RunDir:

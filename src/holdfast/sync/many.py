@@ -11,9 +11,10 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from holdfast.errors import HoldfastError, NotFoundError, StorageError, UnconfirmedError
-from holdfast.rundir import RunDir, discover, writer_of
+from holdfast.rundir import RunDir, discover, lost_runs, writer_of
 from holdfast.sync.context import Context, Wishes
 from holdfast.sync.one import RunSync, guarded
 from holdfast.sync.receipts import Kept, Sight, is_pending
@@ -21,7 +22,9 @@ from holdfast.sync.report import Outcome
 from holdfast.sync.survey import Survey
 from holdfast.wire import Given
 
-__all__ = ["Found", "find", "recall", "remove_run", "work_off"]
+__all__ = ["Found", "find", "find_all", "recall", "remove_run", "work_off"]
+
+_T = TypeVar("_T")
 
 _FOLDERS = {"files", "logs", "tmp"}
 _ASKED_AT_ONCE = 1000
@@ -46,17 +49,33 @@ class Found:
 def find(paths: Sequence[Path], server: str, wishes: Wishes) -> Found:
     """Look for runs; each journal once, however many of the paths lead to it."""
     found = Found()
-    runs: dict[Path, RunDir] = {}
-    for path in paths:
-        try:
-            for run_dir in discover(path, on_error=lambda e: found.missing.append(_unreadable(e))):
-                runs.setdefault(run_dir.journal.resolve(), run_dir)
-        except (NotFoundError, StorageError) as error:
-            found.missing.append(error)
-    for run_dir in _in_order(runs.values()):
+    runs, found.missing = find_all(paths)
+    for run_dir in runs:
         kind = found.pending if is_pending(run_dir, server, wishes) else found.synced
         kind.append(run_dir)
     return found
+
+
+def find_all(
+    paths: Sequence[Path], *, lost: bool = False
+) -> tuple[list[RunDir], list[HoldfastError]]:
+    """The runs at or below some paths, in order of start, and an error for each bad path.
+
+    Args:
+        paths: where to look.
+        lost: also run folders whose journal is gone.
+    """
+    missing: list[HoldfastError] = []
+    runs: dict[Path, RunDir] = {}
+    for path in paths:
+        try:
+            for run_dir in discover(path, on_error=lambda e: missing.append(_unreadable(e))):
+                runs.setdefault(run_dir.journal.resolve(), run_dir)
+            for run_dir in lost_runs(path) if lost else ():
+                runs.setdefault(run_dir.journal.resolve(), run_dir)
+        except (NotFoundError, StorageError) as error:
+            missing.append(error)
+    return _in_order(runs.values()), missing
 
 
 def recall(context: Context, found: Found) -> None:
@@ -93,16 +112,14 @@ def _unreadable(error: OSError) -> StorageError:
     )
 
 
-def work_off(
-    runs: Iterable[RunDir], work: Callable[[RunDir], Outcome], jobs: int
-) -> Iterator[Outcome]:
-    """Do ``work`` on every run, ``jobs`` at a time; yields outcomes as they come.
+def work_off(runs: Iterable[RunDir], work: Callable[[RunDir], _T], jobs: int) -> Iterator[_T]:
+    """Do ``work``, which never raises, on every run, ``jobs`` at a time; yields as they come.
 
     The threads end with the process: an interrupt waits for no request that is under way, since
     everything can be taken up again.
     """
     waiting: queue.SimpleQueue[RunDir | None] = queue.SimpleQueue()
-    done: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
+    done: queue.SimpleQueue[_T] = queue.SimpleQueue()
     count = 0
     for run_dir in runs:
         waiting.put(run_dir)

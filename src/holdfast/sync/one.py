@@ -16,8 +16,8 @@ from holdfast.journal import HEADER
 from holdfast.rundir import RunDir, mark_synced, writer_of
 from holdfast.sync.context import Context, address
 from holdfast.sync.files import Catalogue
-from holdfast.sync.receipts import Kept, Sight, differences, keep
-from holdfast.sync.report import Outcome
+from holdfast.sync.receipts import Kept, Sight, claim_of, differences, keep
+from holdfast.sync.report import Outcome, defect
 from holdfast.sync.ship import JournalShipper
 from holdfast.sync.survey import Survey
 from holdfast.sync.upload import FileShipper
@@ -48,9 +48,7 @@ def guarded(run_dir: RunDir, work: Callable[[Outcome], None]) -> Outcome:
     except HoldfastError as error:
         outcome.state, outcome.error = "failed", error
     except Exception as error:  # noqa: BLE001 - one bad run must not stop the others: it is told
-        outcome.state = "failed"
-        said = f"{type(error).__name__}: {error}"
-        outcome.error = HoldfastError(f"a defect of Holdfast ({said})", "please report it")
+        outcome.state, outcome.error = "failed", defect(error)
         outcome.trace = traceback.format_exc()
     return outcome
 
@@ -233,6 +231,7 @@ class RunSync:
             )
         outcome.receipt = receipt
         outcome.rows = receipt.rows  # a row may have come in several records
+        outcome.gaps = receipt.gaps  # those of the journals that this one was repaired from, too
         outcome.run = f"{receipt.run.entity}/{receipt.run.project}/{receipt.run.run_id}"
         outcome.url = receipt.run.url
         if self.catalogue.unreadable:
@@ -249,14 +248,7 @@ class RunSync:
         """The server's receipt; what it turns out to lack is sent again."""
         survey = self._survey
         for attempt in range(_CLAIMS):
-            claim = Claim(
-                size=survey.size,
-                position=survey.position,
-                digest=survey.digest(survey.position),
-                torn=survey.torn,
-                files=len(self.catalogue.entries),
-                writer=writer,
-            )
+            claim = claim_of(survey, self.catalogue, writer)
             try:
                 return self._context.transport.receipt(self._of, claim), claim
             except RefusedError as error:

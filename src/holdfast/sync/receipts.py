@@ -14,9 +14,10 @@ from holdfast.errors import RefusedError, StorageError
 from holdfast.rundir import RunDir, read_receipt, write_receipt, writer_of
 from holdfast.sync.context import Wishes
 from holdfast.sync.files import Catalogue
+from holdfast.sync.survey import Survey
 from holdfast.wire import Claim, FileEntry, Receipt
 
-__all__ = ["Kept", "Sight", "differences", "is_pending", "keep"]
+__all__ = ["Kept", "Sight", "claim_of", "differences", "is_pending", "keep"]
 
 _FORMAT = 1
 
@@ -51,15 +52,17 @@ class Kept:
     receipt: Receipt
 
     @classmethod
-    def read(cls, run_dir: RunDir, server: str) -> Kept | None:
-        """The receipt of this server; None when there is none, or one that cannot be read."""
+    def read(cls, run_dir: RunDir, server: str = "") -> Kept | None:
+        """The receipt of this server, of any if it is empty; None when none can be read."""
         found = read_receipt(run_dir)
-        if not found or found.get("format") != _FORMAT or found.get("server") != server:
+        if not found or found.get("format") != _FORMAT:
             return None
         try:
+            by = str(found["server"])
+            if server and by != server:
+                return None
             sight = Sight(int(found["size"]), int(found["mtime_ns"]), str(found["files"]))
-            receipt = Receipt.from_json(found["receipt"])
-            return cls(server, sight, str(found["writer"]), receipt)
+            return cls(by, sight, str(found["writer"]), Receipt.from_json(found["receipt"]))
         except (KeyError, TypeError, ValueError, RefusedError):
             return None  # a hint only: the run counts as pending and is looked at again
 
@@ -100,6 +103,18 @@ def is_pending(run_dir: RunDir, server: str, wishes: Wishes) -> bool:
     if any(want and want != have for want, have in zip(wished, held, strict=True)):
         return True
     return not kept.receipt.complete and kept.writer != writer_of(run_dir)
+
+
+def claim_of(survey: Survey, catalogue: Catalogue, writer: str) -> Claim:
+    """What lies on disk, the digest read from there now."""
+    return Claim(
+        size=survey.size,
+        position=survey.position,
+        digest=survey.digest(survey.position),
+        torn=survey.torn,
+        files=len(catalogue.entries),
+        writer=writer,
+    )
 
 
 def differences(

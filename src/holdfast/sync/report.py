@@ -13,7 +13,7 @@ from holdfast.errors import HoldfastError
 from holdfast.rundir import RunDir
 from holdfast.wire import Receipt
 
-__all__ = ["Outcome", "Reporter", "State"]
+__all__ = ["Outcome", "Reporter", "State", "defect"]
 
 State = Literal["confirmed", "running", "sent", "empty", "failed"]
 """confirmed: all of it is proven to be there; running: all up to now is, and more will come; sent:
@@ -94,3 +94,9 @@ class Outcome:
             },
             "notes": self.notes,
         }
+
+
+def defect(error: Exception) -> HoldfastError:
+    """What is said of an exception that nobody foresaw; its traceback is for the report."""
+    said = f"{type(error).__name__}: {error}"
+    return HoldfastError(f"a defect of Holdfast ({said})", "please report it")

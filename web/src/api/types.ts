@@ -53,6 +53,8 @@ export interface Journal {
   position: number;
   rows: number;
   gaps: [number, number][];
+  /** The damaged journals that this one was repaired from; its gaps are theirs. */
+  replaces: string[];
   complete: boolean;
   /** Empty: a sender brought it. "edits": changes made afterwards. Else the server wrote down what a client sent. */
   role: string;

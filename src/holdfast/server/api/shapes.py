@@ -132,6 +132,7 @@ class Journal:
     position: int
     rows: int
     gaps: list[tuple[int, int]]
+    replaces: list[str]
     complete: bool
     writer: str
     proof: str

@@ -28,6 +28,7 @@ from holdfast.server.ingest.base import Base, journal_blob
 from holdfast.server.ingest.errors import PositionMismatch, invalid
 from holdfast.server.metastore import Transaction, journals, runs
 from holdfast.server.metastore.journals import NO_KEYS, HeldJournal, HeldPiece
+from holdfast.server.metastore.state import shown
 
 __all__ = ["INLINE_BYTES", "position", "take"]
 
@@ -88,7 +89,9 @@ def _read(held: HeldJournal | None, data: bytes, start: int) -> _Arrived:
     gaps: list[list[int]] = [] if held is None else loads(held.gaps)
     gaps += [[gap.start, gap.end] for gap in found.gaps]
     replay = Replay() if held is None else Replay.from_json(held.replay)
+    told = len(replay.lost)
     applied = replay.apply(found.payloads)
+    gaps += replay.lost[told:]  # of the journals that this one was repaired from
     return _Arrived(start, found.end, data[: found.end - start], gaps, replay, applied)
 
 
@@ -120,6 +123,7 @@ def _values(held: HeldJournal | None, arrived: _Arrived, writer: str, now: float
         "metric_keys": dumps(_kinds(held, arrived)),
         "records": dumps(dict(replay.records)),
         "gaps": dumps(arrived.gaps),
+        "replaces": dumps(replay.replaces),
         "rows": replay.rows,
         "open_row": None if replay.open_row is None else dumps(replay.open_row),
         "last_step": _last_step(replay),
@@ -176,7 +180,7 @@ def _renew_run(tx: Transaction, held: HeldJournal, replay: Replay, keys: str) ->
     facts = runs.facts_of(tx, held.run_pk)
     texts = runs.replays_of(tx, held.run_pk) if len(facts) > 1 else {}
     replays, kinds = [], []
-    for fact in facts:
+    for fact in shown(facts):
         mine = fact.pk == held.pk
         replays.append(replay if mine else Replay.from_json(texts[fact.pk][0]))
         kinds.append(keys if mine else texts[fact.pk][1])

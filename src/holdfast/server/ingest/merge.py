@@ -13,7 +13,7 @@ from holdfast.records.replay import Replay
 from holdfast.records.values import dumps, loads
 from holdfast.server.history import merge_kinds, step_array
 from holdfast.server.metastore.runs import JournalFacts
-from holdfast.server.metastore.state import EDITS, journal_proof
+from holdfast.server.metastore.state import EDITS, journal_proof, shown
 
 __all__ = ["heads", "journal_duration", "proof", "said"]
 
@@ -31,6 +31,7 @@ def heads(journals: Sequence[JournalFacts]) -> dict[str, Any]:
 
     A journal of edits says nothing of how the run went.
     """
+    journals = shown(journals)
     journals = [journal for journal in journals if journal.role != EDITS] or journals
     last = journals[-1]
     steps = [step for step in map(_last_step, journals) if step is not None]

@@ -144,6 +144,12 @@ class JournalRow:
     complete: bool
     writer: str
     claim: str | None
+    replaces: str
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has its exit record."""
+        return self.complete
 
 
 @dataclass(frozen=True)
@@ -389,7 +395,7 @@ _JOURNAL_COLUMNS = (
         "rows",
         "last_step",
     ),
-    *("complete", "writer", "claim"),
+    *("complete", "writer", "claim", "replaces"),
 )
 
 

@@ -47,6 +47,12 @@ class JournalFacts:
     heard_at: float
     claim: str | None
     role: str
+    replaces: str
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has its exit record."""
+        return self.exit_code is not None
 
 
 @dataclass(frozen=True)
@@ -81,6 +87,7 @@ _FACTS = (
     journals.c.heard_at,
     journals.c.claim,
     journals.c.role,
+    journals.c.replaces,
 )
 
 

@@ -155,6 +155,8 @@ journals = Table(
     _json("records"),
     # JSON [[start, end], ...]
     _json("gaps", "[]"),
+    # JSON [journal, ...]: the ids of those that this one was repaired from
+    _json("replaces", "[]"),
     # rows that were closed, and JSON of the one that was not, if any
     _count("rows"),
     Column("open_row", Text),

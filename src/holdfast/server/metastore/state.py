@@ -5,7 +5,20 @@ Must not know tables or who asks.
 
 from __future__ import annotations
 
-__all__ = ["CLIENT", "CLIENT_SECONDS", "EDITS", "HEARD_SECONDS", "journal_proof", "run_state"]
+from collections.abc import Sequence
+from typing import Protocol, TypeVar
+
+from holdfast.records.values import loads
+
+__all__ = [
+    "CLIENT",
+    "CLIENT_SECONDS",
+    "EDITS",
+    "HEARD_SECONDS",
+    "journal_proof",
+    "run_state",
+    "shown",
+]
 
 CLIENT = "client"
 """How the writer of a server-written journal is: a wandb client was heard of."""
@@ -18,6 +31,46 @@ CLIENT_SECONDS = 300.0
 
 HEARD_SECONDS = 120.0
 """How long after the last word of a live writer a run still counts as running."""
+
+
+class _Journal(Protocol):
+    """What has to be known of a journal to tell which of several stands for the others."""
+
+    @property
+    def journal(self) -> str: ...
+    @property
+    def rows(self) -> int: ...
+    @property
+    def gaps(self) -> str: ...
+    @property
+    def ended(self) -> bool: ...
+    @property
+    def replaces(self) -> str: ...
+
+
+_J = TypeVar("_J", bound=_Journal)
+
+
+def shown(journals: Sequence[_J]) -> list[_J]:
+    """Those journals of one run that count, in their order.
+
+    Of a repaired journal and those that it was repaired from one counts: the repaired one, unless
+    another arrived before it was damaged and so holds more rows, or as many and all else.
+    """
+    hidden: set[str] = set()
+    for repaired in journals:
+        if repaired.replaces != "[]":
+            replaces = set(loads(repaired.replaces))
+            others = [other for other in journals if other.journal in replaces]
+            better = any(_holds_more(other, repaired) for other in others)
+            hidden |= {repaired.journal} if better else replaces - {repaired.journal}
+    return [journal for journal in journals if journal.journal not in hidden] or list(journals)
+
+
+def _holds_more(damaged: _Journal, repaired: _Journal) -> bool:
+    if damaged.rows != repaired.rows:
+        return damaged.rows > repaired.rows
+    return damaged.ended and damaged.gaps == "[]" != repaired.gaps
 
 
 def run_state(exit_code: int | None, writer: str, heard_at: float, now: float) -> str:

@@ -13,7 +13,7 @@ from holdfast.ids import RunPath
 from holdfast.records.values import loads
 from holdfast.server.blobstore import BlobStore
 from holdfast.server.metastore import MetaStore, reads
-from holdfast.server.metastore.state import CLIENT, journal_proof
+from holdfast.server.metastore.state import CLIENT, journal_proof, shown
 from holdfast.server.query import files as stored
 from holdfast.server.query import projects, rows, samples, stamps
 from holdfast.server.query.client import client_of
@@ -143,7 +143,7 @@ class Queries:
 
     def _journals(self, run: RunPath) -> list[dict[str, Any]]:
         with self._stores.meta.read() as tx:
-            found = reads.journals_of(tx, [must_find_run(tx, run)])
+            found = shown(reads.journals_of(tx, [must_find_run(tx, run)]))
             stretches = reads.stretches_of(tx, [journal.pk for journal in found])
         steps: dict[int, list[int]] = {}
         for stretch in stretches:
@@ -171,6 +171,7 @@ def _journal(row: reads.JournalRow, steps: list[int]) -> dict[str, Any]:
         "position": row.position,
         "rows": row.rows,
         "gaps": gaps,
+        "replaces": loads(row.replaces),
         "complete": row.complete,
         "writer": row.writer,
         "proof": proof,

@@ -15,6 +15,7 @@ from holdfast.records.values import loads
 from holdfast.server.blobstore import BlobStore
 from holdfast.server.history import JournalSource, Segment, Stretch
 from holdfast.server.metastore import MetaStore, Transaction, reads
+from holdfast.server.metastore.state import shown
 
 __all__ = ["Stores", "must_find_project", "must_find_run", "sources_of"]
 
@@ -50,7 +51,7 @@ def sources_of(
 
     A run without a journal has an empty list.
     """
-    journals = reads.journals_of(tx, run_pks)
+    journals = _shown(reads.journals_of(tx, run_pks))
     keys = [journal.pk for journal in journals]
     segments = defaultdict(list)
     for segment in reads.segments_of(tx, keys, kind):
@@ -76,6 +77,14 @@ def sources_of(
         )
         sources[journal.run_pk].append(source)
     return sources
+
+
+def _shown(journals: Sequence[reads.JournalRow]) -> list[reads.JournalRow]:
+    """Those that count, run by run."""
+    of_runs = defaultdict(list)
+    for journal in journals:
+        of_runs[journal.run_pk].append(journal)
+    return [journal for some in of_runs.values() for journal in shown(some)]
 
 
 def _bytes(piece: reads.PieceRow, blobs: BlobStore) -> bytes:
