@@ -15,7 +15,7 @@ from typing import Any, TextIO
 from holdfast.rundir import RunDir
 from holdfast.sync.report import Outcome
 
-__all__ = ["Progress", "outcome_line", "size_text"]
+__all__ = ["Progress", "count_text", "outcome_line", "size_text"]
 
 _LINE_SECONDS = 10.0
 
@@ -26,11 +26,15 @@ class Progress:
     Args:
         stream: where it goes; bars are drawn when it is a terminal.
         quiet: only waits are told.
+        word: what becomes of the bytes.
     """
 
-    def __init__(self, stream: TextIO | None = None, *, quiet: bool = False) -> None:
+    def __init__(
+        self, stream: TextIO | None = None, *, quiet: bool = False, word: str = "sent"
+    ) -> None:
         self._stream = sys.stderr if stream is None else stream
         self._quiet = quiet
+        self._word = word
         self._lock = threading.Lock()
         self._bar: Any = None
         self._expected = self._arrived = 0
@@ -68,7 +72,7 @@ class Progress:
             elif not self._quiet and time.monotonic() - self._line_at > _LINE_SECONDS:
                 self._line_at = time.monotonic()
                 done, whole = size_text(self._arrived), size_text(self._expected)
-                print(f"  {done} of {whole} sent", file=self._stream, flush=True)
+                print(f"  {done} of {whole} {self._word}", file=self._stream, flush=True)
 
     def say(self, line: str) -> None:
         """A line for the reader, above the bar."""
@@ -101,8 +105,8 @@ def outcome_line(outcome: Outcome) -> str:
         return f"✗ {name}: {outcome.error}"
     if outcome.state == "empty":
         return f"- {name}: nothing was written yet"
-    counts = f"{_count(outcome.rows, 'row')}, {_count(outcome.files, 'file')}"
-    gaps = f", {_count(len(outcome.gaps), 'gap')} in the journal" if outcome.gaps else ""
+    counts = f"{count_text(outcome.rows, 'row')}, {count_text(outcome.files, 'file')}"
+    gaps = f", {count_text(len(outcome.gaps), 'gap')} in the journal" if outcome.gaps else ""
     what = {
         "confirmed": "confirmed",
         "running": "still running, confirmed up to now",
@@ -120,5 +124,6 @@ def size_text(size: float) -> str:
     return f"{size:.1f} TiB"
 
 
-def _count(number: int, word: str) -> str:
+def count_text(number: int, word: str) -> str:
+    """A count with its word: ``1 run``, ``1,024 runs``."""
     return f"{number:,} {word}{'' if number == 1 else 's'}"
