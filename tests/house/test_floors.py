@@ -21,7 +21,7 @@ FLOORS = (
     ("records", "journal"),
     ("rundir",),
     ("wire",),
-    ("client", "sync", "server", "remote"),
+    ("client", "sync", "server", "remote", "page"),
     ("cli",),
     ("holdfast", "__main__"),
 )

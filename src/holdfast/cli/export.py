@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from holdfast.cli.contact import exit_code
 from holdfast.cli.progress import Progress, count_text, size_text
 from holdfast.cli.version import version_line
 from holdfast.errors import HoldfastError, NotFoundError, UsageError
+from holdfast.page import Story, read_story, write_page
 from holdfast.rundir import RunDir
 from holdfast.sync.bundle.pack import Packed, Packer
 from holdfast.sync.context import Wishes
@@ -42,11 +45,14 @@ def add(subparsers: Any) -> None:
         help="write volumes of at most SIZE (700M, 4GB …) instead of one file; an interrupted "
         "export goes on after the last whole volume",
     )
+    option("--html", type=Path, metavar="FILE", help="write one HTML page of the runs instead")
     option("--json", action="store_true", help="print one JSON object at the end, for scripts")
 
 
 def run(args: argparse.Namespace) -> int:
     """Find runs, pack them, print how each fared."""
+    if args.html is not None:
+        return _write_html(args)
     if args.out is None:
         raise UsageError("no file to write", "give --out runs.tar.zst")
     if not args.out.name.endswith(_SUFFIX):
@@ -76,6 +82,50 @@ def run(args: argparse.Namespace) -> int:
     code = exit_code([*errors, *(one.error for one in packed if one.error is not None)])
     _finish(args, packer, packed, errors, code)
     return code
+
+
+def _find(args: argparse.Namespace) -> tuple[list[RunDir], list[HoldfastError]]:
+    found = find(args.paths or [Path()], "", Wishes())
+    runs = found.pending + found.synced
+    if not runs:
+        nothing = NotFoundError("no runs found", "name a run folder or a folder above")
+        raise found.missing[0] if found.missing else nothing
+    return runs, found.missing
+
+
+def _write_html(args: argparse.Namespace) -> int:
+    """One page of all runs; folders of one run are one run."""
+    if args.out is not None or args.split:
+        raise UsageError("--html with --out or --split", "write the page and the pack one by one")
+    runs, errors = _find(args)
+    folders: dict[str, list[RunDir]] = {}
+    for run_dir in runs:
+        folders.setdefault(f"{run_dir.path.parent.resolve()}/{run_dir.run_id}", []).append(run_dir)
+    stories: list[Story] = []
+    for some in folders.values():
+        try:
+            stories.append(read_story(some))
+        except HoldfastError as error:
+            errors.append(error)
+    if not stories:
+        raise errors[0]
+    size = write_page(args.html, stories, version_line(), time.time())
+    code = exit_code(errors)
+    if args.json:
+        shown = [str(story.folders[-1].path) for story in stories]
+        missing = [str(error) for error in errors]
+        page = {"path": str(args.html), "size": size}
+        result = {"ok": code == 0, "exit_code": code, "page": page, "runs": shown}
+        print(json.dumps({**result, "missing": missing}))
+        return code
+    _tell_errors(errors)
+    print(f"{count_text(len(stories), 'run')} in {args.html} ({size_text(size)})")
+    return code
+
+
+def _tell_errors(errors: list[HoldfastError]) -> None:
+    for error in errors:
+        print(f"holdfast: {error}", file=sys.stderr)
 
 
 def _tell(one: Packed, progress: Progress) -> None:
@@ -111,8 +161,7 @@ def _finish(
         }
         print(json.dumps(result))
         return
-    for error in errors:
-        print(f"holdfast: {error}")
+    _tell_errors(errors)
     good = sum(one.error is None for one in packed)
     where = str(packer.volumes[0])
     if args.split:
