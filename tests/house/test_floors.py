@@ -21,7 +21,7 @@ FLOORS = (
     ("records", "journal"),
     ("rundir",),
     ("wire",),
-    ("client", "sync", "server", "remote"),
+    ("client", "sync", "server", "remote", "page"),
     ("cli",),
     ("holdfast", "__main__"),
 )
@@ -50,6 +50,8 @@ class Library(NamedTuple):
 
 LIBRARIES = {
     "alembic": Library("alembic", "server/metastore"),
+    "backports": Library("backports.zstd", "sync"),
+    "compression": Library("", "sync"),  # the same in Python's own library, from 3.14
     "fastapi": Library("fastapi", "server/api"),
     "graphql": Library("graphql-core", "server/gateway"),
     "google": Library("protobuf", "records"),

@@ -25,6 +25,8 @@ from holdfast.errors import HoldfastError
 __all__ = ["COMMANDS", "main"]
 
 COMMANDS = {
+    "export": "holdfast.cli.export",
+    "import": "holdfast.cli.import_",
     "login": "holdfast.cli.login",
     "repair": "holdfast.cli.repair",
     "serve": "holdfast.cli.serve",

@@ -26,15 +26,15 @@ class Progress:
     Args:
         stream: where it goes; bars are drawn when it is a terminal.
         quiet: only waits are told.
-        done: the word for what happens to the bytes.
+        word: what becomes of the bytes.
     """
 
     def __init__(
-        self, stream: TextIO | None = None, *, quiet: bool = False, done: str = "sent"
+        self, stream: TextIO | None = None, *, quiet: bool = False, word: str = "sent"
     ) -> None:
-        self._done = done
         self._stream = sys.stderr if stream is None else stream
         self._quiet = quiet
+        self._word = word
         self._lock = threading.Lock()
         self._bar: Any = None
         self._expected = self._arrived = 0
@@ -71,8 +71,8 @@ class Progress:
                 self._bar.update(size)
             elif not self._quiet and time.monotonic() - self._line_at > _LINE_SECONDS:
                 self._line_at = time.monotonic()
-                some, whole = size_text(self._arrived), size_text(self._expected)
-                print(f"  {some} of {whole} {self._done}", file=self._stream, flush=True)
+                done, whole = size_text(self._arrived), size_text(self._expected)
+                print(f"  {done} of {whole} {self._word}", file=self._stream, flush=True)
 
     def say(self, line: str) -> None:
         """A line for the reader, above the bar."""
@@ -125,5 +125,5 @@ def size_text(size: float) -> str:
 
 
 def count_text(number: int, word: str) -> str:
-    """A number of things for people: ``1 row``, ``12,000 rows``."""
+    """A count with its word: ``1 run``, ``1,024 runs``."""
     return f"{number:,} {word}{'' if number == 1 else 's'}"

@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     if not runs and not missing:
         raise NotFoundError("no runs found", "name a run folder or a folder above")
     results = []
-    with Progress(quiet=args.json, done="read") as progress:
+    with Progress(quiet=args.json, word="read") as progress:
         repair = partial(repair_run, report=progress, dry_run=args.dry_run)
         for result in work_off(runs, repair, 1):
             results.append(result)

@@ -9,7 +9,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from holdfast.cli.carried import confirm_runs
 from holdfast.cli.codes import shared_code
+from holdfast.cli.contact import meet
 from holdfast.cli.keys import find_key, offer_to_keep
 from holdfast.cli.progress import Progress, outcome_line
 from holdfast.errors import UsageError
@@ -17,20 +19,15 @@ from holdfast.rundir import RunDir
 from holdfast.settings import load
 from holdfast.sync.context import Context, Wishes
 from holdfast.sync.follow import follow_run
-from holdfast.sync.http_transport import HttpTransport
 from holdfast.sync.many import Found, find, recall, remove_run, work_off
 from holdfast.sync.one import sync_run
 from holdfast.sync.report import Outcome
-from holdfast.sync.retry import Patience, RetryingTransport
 from holdfast.wire import Viewer
 from holdfast.wire.http import Connection
 
 __all__ = ["add", "run"]
 
-_FIRST_CONTACT_SECONDS = 5.0
-_AWAY_SECONDS = 120.0
 _MAX_FOLLOWED = 64
-_FOR_EVER = Patience(None, longest=30.0, full_disk=True)
 
 
 def add(subparsers: Any) -> None:
@@ -49,6 +46,12 @@ def add(subparsers: Any) -> None:
     option("--entity", default="", metavar="NAME", help="put the runs under this user or team")
     option("--id", default="", metavar="ID", help="give the run this id (one run only)")
     option("--clean", action="store_true", help="remove run folders that the server confirmed")
+    option(
+        "--receipt",
+        type=Path,
+        metavar="FILE",
+        help="ask no server: take the receipts that `holdfast import --receipt` wrote",
+    )
     option("--jobs", type=_positive, default=4, metavar="N", help="runs at a time (default: 4)")
     option("--json", action="store_true", help="print one JSON object at the end, for scripts")
     option("--follow", action="store_true", help="go on while runs are written, until their end")
@@ -65,6 +68,9 @@ def add(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Find runs, send them, print how each fared."""
+    if args.receipt is not None:
+        paths = args.paths or [Path()]
+        return confirm_runs(args.receipt, paths, clean=args.clean, as_json=args.json)
     settings = load({"base_url": args.base_url})
     wishes = Wishes(args.entity, args.project, args.id, verify=not args.no_verify)
     found = find(args.paths or [Path()], settings.base_url, wishes)
@@ -82,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
         pool=_jobs(args, runs),
     )
     with Progress(quiet=args.json) as progress:
-        context = _meet(args, connection, wishes, progress)
+        context = meet(connection, wishes, progress, timeout=args.timeout, for_ever=args.follow)
         if asked:
             offer_to_keep(settings.base_url, key)
         if not args.include_synced:
@@ -93,22 +99,6 @@ def run(args: argparse.Namespace) -> int:
             outcomes += _clean(args, context, outcomes, found, progress.say)
     connection.close()
     return _finish(args, found, outcomes, context.viewer, settings.base_url)
-
-
-def _meet(
-    args: argparse.Namespace, connection: Connection, wishes: Wishes, progress: Progress
-) -> Context:
-    """Ask the server who this is; a server that is starting up is given a few seconds."""
-    plain = HttpTransport(connection)
-    if args.follow:
-        patient = RetryingTransport(plain, _FOR_EVER, say=progress.say)
-        viewer = patient.viewer()
-    else:
-        first = Patience(args.timeout or _FIRST_CONTACT_SECONDS)
-        viewer = RetryingTransport(plain, first, say=progress.say).viewer()
-        later = Patience(args.timeout or _AWAY_SECONDS)
-        patient = RetryingTransport(plain, later, say=progress.say)
-    return Context(patient, connection.base_url, viewer, progress, wishes)
 
 
 def _send(
@@ -218,9 +208,8 @@ def _errors(found: Found) -> list[str]:
 
 
 def _exit_code(found: Found, outcomes: Sequence[Outcome]) -> int:
-    """0 when nothing went wrong, the error's code when all errors share it, else 1."""
-    errors = [outcome.error for outcome in outcomes if outcome.error is not None]
-    return shared_code([*found.missing, *errors])
+    failed = [outcome.error for outcome in outcomes if outcome.error is not None]
+    return shared_code([*found.missing, *failed])
 
 
 def _check_one_id(wanted: str, runs: Sequence[RunDir]) -> None:

@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
         raise NotFoundError("no runs found", "name a run folder or a folder above")
     wishes = Wishes(args.entity, args.project)
     server = ""
-    with Progress(quiet=args.json, done="checked") as progress:
+    with Progress(quiet=args.json, word="checked") as progress:
         context = None
         if args.server and runs:
             context = _meet(args, progress)

@@ -22,7 +22,7 @@ from holdfast.sync.report import Outcome
 from holdfast.sync.survey import Survey
 from holdfast.wire import Given
 
-__all__ = ["Found", "find", "find_all", "recall", "remove_run", "work_off"]
+__all__ = ["Found", "find", "find_all", "recall", "remove_proven", "remove_run", "work_off"]
 
 _T = TypeVar("_T")
 
@@ -143,18 +143,32 @@ def remove_run(context: Context, run_dir: RunDir) -> Outcome:
     it was kept.
     """
 
-    def work(outcome: Outcome) -> None:
-        writer = writer_of(run_dir)
-        if writer != "gone":
-            raise UnconfirmedError("its writer may be alive", "clean again when it has ended")
+    def prove(outcome: Outcome) -> None:
         with Survey(run_dir.journal, clock=context.clock) as survey:
             run = RunSync(context, run_dir, survey, outcome)
-            run.read(writer)
-            if not run.begin(writer):
+            run.read("gone")
+            if not run.begin("gone"):
                 raise UnconfirmedError("nothing was written into it", "remove it by hand")
             run.catalogue.refresh()
-            before = Sight.of(run_dir)
-            run.confirm(writer)
+            run.confirm("gone")
+
+    return remove_proven(run_dir, prove)
+
+
+def remove_proven(run_dir: RunDir, prove: Callable[[Outcome], None]) -> Outcome:
+    """As `remove_run`, by another proof.
+
+    Args:
+        run_dir: the run's folder.
+        prove: raises a HoldfastError unless all that lies there is proven to be elsewhere too; may
+            write markers beside the journal.
+    """
+
+    def work(outcome: Outcome) -> None:
+        if writer_of(run_dir) != "gone":
+            raise UnconfirmedError("its writer may be alive", "clean again when it has ended")
+        before = Sight.of(run_dir)
+        prove(outcome)
         _check_content(run_dir)
         if Sight.of(run_dir) != before or writer_of(run_dir) != "gone":
             raise UnconfirmedError("it changed meanwhile", "sync again")
