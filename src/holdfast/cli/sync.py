@@ -15,12 +15,12 @@ from holdfast.errors import HoldfastError, UsageError
 from holdfast.rundir import RunDir
 from holdfast.settings import load
 from holdfast.sync.context import Context, Wishes
-from holdfast.sync.follow import follow_run
 from holdfast.sync.http_transport import HttpTransport
 from holdfast.sync.many import Found, find, remove_run, work_off
 from holdfast.sync.one import sync_run
 from holdfast.sync.report import Outcome
 from holdfast.sync.retry import Patience, RetryingTransport
+from holdfast.sync.watch import Given, Terms, Watcher
 from holdfast.wire import Viewer
 from holdfast.wire.http import Connection
 
@@ -28,8 +28,7 @@ __all__ = ["add", "run"]
 
 _FIRST_CONTACT_SECONDS = 5.0
 _AWAY_SECONDS = 120.0
-_MAX_FOLLOWED = 64
-_FOR_EVER = Patience(None, longest=30.0, full_disk=True)
+_FILE_CONNECTIONS = 4
 
 
 def add(subparsers: Any) -> None:
@@ -78,13 +77,13 @@ def run(args: argparse.Namespace) -> int:
         settings.base_url,
         key,
         read_timeout=settings.http_timeout,
-        pool=_jobs(args, runs),
+        pool=args.jobs + _FILE_CONNECTIONS,
     )
     with Progress(quiet=args.json) as progress:
-        context = _meet(args, connection, wishes, progress)
+        send = _follow if args.follow else _send
+        outcomes, context = send(args, connection, wishes, runs, progress)
         if asked:
             offer_to_keep(settings.base_url, key)
-        outcomes = _send(args, context, runs, progress.say)
         if args.clean:
             outcomes += _clean(args, context, outcomes, found, progress.say)
     connection.close()
@@ -96,29 +95,46 @@ def _meet(
 ) -> Context:
     """Ask the server who this is; a server that is starting up is given a few seconds."""
     plain = HttpTransport(connection)
-    if args.follow:
-        patient = RetryingTransport(plain, _FOR_EVER, say=progress.say)
-        viewer = patient.viewer()
-    else:
-        first = Patience(args.timeout or _FIRST_CONTACT_SECONDS)
-        viewer = RetryingTransport(plain, first, say=progress.say).viewer()
-        later = Patience(args.timeout or _AWAY_SECONDS)
-        patient = RetryingTransport(plain, later, say=progress.say)
+    first = Patience(args.timeout or _FIRST_CONTACT_SECONDS)
+    viewer = RetryingTransport(plain, first, say=progress.say).viewer()
+    later = Patience(args.timeout or _AWAY_SECONDS)
+    patient = RetryingTransport(plain, later, say=progress.say)
     return Context(patient, connection.base_url, viewer, progress, wishes)
 
 
 def _send(
     args: argparse.Namespace,
-    context: Context,
+    connection: Connection,
+    wishes: Wishes,
     runs: Sequence[RunDir],
-    say: Callable[[str], None],
-) -> list[Outcome]:
-    one = follow_run if args.follow else sync_run
+    progress: Progress,
+) -> tuple[list[Outcome], Context]:
+    context = _meet(args, connection, wishes, progress)
     outcomes = []
-    for outcome in work_off(runs, lambda run_dir: one(context, run_dir), _jobs(args, runs)):
+    for outcome in work_off(runs, lambda run_dir: sync_run(context, run_dir), args.jobs):
         outcomes.append(outcome)
-        _tell(args, outcome, say)
-    return outcomes
+        _tell(args, outcome, progress.say)
+    return outcomes, context
+
+
+def _follow(
+    args: argparse.Namespace,
+    connection: Connection,
+    wishes: Wishes,
+    runs: Sequence[RunDir],
+    progress: Progress,
+) -> tuple[list[Outcome], Context]:
+    outcomes: list[Outcome] = []
+
+    def ended(outcome: Outcome) -> None:
+        outcomes.append(outcome)
+        _tell(args, outcome, progress.say)
+
+    transport, address = HttpTransport(connection), connection.base_url
+    terms = Terms(transport, address, progress, ended, wishes=wishes, jobs=args.jobs)
+    watcher = Watcher([Given(runs)], terms)
+    watcher.run()
+    return outcomes, watcher.context or _meet(args, connection, wishes, progress)
 
 
 def _clean(
@@ -225,12 +241,6 @@ def _check_one_id(wanted: str, runs: Sequence[RunDir]) -> None:
     ids = {run_dir.run_id for run_dir in runs}
     if wanted and len(ids) > 1:
         raise UsageError(f"--id {wanted} for {len(ids)} different runs", "name one run's folder")
-
-
-def _jobs(args: argparse.Namespace, runs: Sequence[RunDir]) -> int:
-    """How many runs at a time; runs that are followed must not wait for one another."""
-    jobs: int = args.jobs
-    return max(jobs, min(len(runs), _MAX_FOLLOWED)) if args.follow else jobs
 
 
 def _positive(text: str) -> int:
