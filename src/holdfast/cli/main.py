@@ -27,9 +27,11 @@ __all__ = ["COMMANDS", "main"]
 COMMANDS = {
     "login": "holdfast.cli.login",
     "serve": "holdfast.cli.serve",
+    "status": "holdfast.cli.status",
     "sync": "holdfast.cli.sync",
     "users": "holdfast.cli.users",
     "version": "holdfast.cli.version",
+    "watch": "holdfast.cli.watch",
 }
 
 _EXIT_DEFECT = 70

@@ -49,7 +49,7 @@ class Sighting(NamedTuple):
 
     size: int
     mtime_ns: int
-    files_mtime_ns: int
+    files_mtime_ns: int | None
     writer: WriterState | None
 
 
@@ -152,11 +152,14 @@ class Followed:
             # write. Asking opens the file, which makes a network filesystem ask for its size.
             writer = writer_of(self.run_dir)
         found = os.stat(self.run_dir.journal)
-        try:
-            files_mtime_ns = os.stat(self.run_dir.files).st_mtime_ns if self.resting else 0
-        except OSError:  # it has no files
-            files_mtime_ns = 0
+        files_mtime_ns = self._files_mtime_ns() if self.resting else None
         return Sighting(found.st_size, found.st_mtime_ns, files_mtime_ns, writer)
+
+    def _files_mtime_ns(self) -> int:
+        try:
+            return os.stat(self.run_dir.files).st_mtime_ns
+        except OSError:  # it has no files
+            return 0
 
     def seen(self, found: Sighting, now: float) -> None:
         """Take in what a look showed."""
@@ -164,9 +167,11 @@ class Followed:
             self.writer, self._asked_at = found.writer, now
         self.size = found.size
         grew = self._seen not in {None, found[:2]}
-        touched = self.resting and self._files_seen not in {None, found.files_mtime_ns}
+        touched = False
+        if self.resting and found.files_mtime_ns is not None:
+            touched = self._files_seen not in {None, found.files_mtime_ns}
+            self._files_seen = found.files_mtime_ns
         self._seen = found[:2]
-        self._files_seen = found.files_mtime_ns if self.resting else None
         if self.resting and (grew or touched):
             self.resting, self._asked_at = False, None
             self._forget_progress(now)
@@ -378,6 +383,7 @@ class Followed:
         assert self._run is not None
         assert self._survey is not None
         with self._survey:
+            self._files_seen = self._files_mtime_ns()
             self._run.read(writer)
             self._run.finish(writer)
         return self.outcome

@@ -51,9 +51,11 @@ class Source(Protocol):
 
     Attributes:
         lasting: further runs may appear, and runs are looked at again after their end.
+        error: why it could not be looked through last time, or None.
     """
 
     lasting: bool
+    error: HoldfastError | None
 
     def find(self) -> Iterable[RunDir]:
         """Runs that were not found before; called again and again, never twice at a time."""
@@ -68,6 +70,7 @@ class Given:
     """Runs that are known, followed to their end."""
 
     lasting = False
+    error: HoldfastError | None = None
 
     def __init__(self, runs: Iterable[RunDir]) -> None:
         self._runs = list(runs)
@@ -210,6 +213,9 @@ class Watcher:
         place.scanning, place.scan_at, place.scanned = False, now + _SCAN_SECONDS, True
         if done.error is not None:
             raise done.error
+        said, place.said = place.said, place.source.error
+        if place.said is not None and str(place.said) != str(said):
+            self._terms.report.say(str(place.said))
         for run_dir, resting, position in done.result:
             if run_dir not in self.runs:
                 run = Followed(run_dir, now, position=position, resting=resting)
@@ -354,6 +360,7 @@ class _Place:
         self.scanning = False
         self.scanned = False
         self.looking = False
+        self.said: HoldfastError | None = None
         self._order = count()
         self._looks: list[tuple[float, int, Followed]] = []
 
