@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from sync.making import append_rows, context, make_run, rows, run_info, start_run
+from sync.making import Listener, append_rows, context, make_run, rows, run_info, start_run
 from sync.memory_server import MemoryServer
 
 from holdfast.errors import UnreachableError
@@ -17,33 +17,48 @@ from holdfast.journal import frames
 from holdfast.journal.framing import chunks as frame
 from holdfast.records import encode
 from holdfast.rundir import RunDir, hold
-from holdfast.sync import follow as follow_module
+from holdfast.sync import followed, watch
 from holdfast.sync import survey as survey_module
-from holdfast.sync.context import Context
-from holdfast.sync.follow import follow_run
+from holdfast.sync.context import Wishes
 from holdfast.sync.one import sync_run
 from holdfast.sync.report import Outcome
-from holdfast.sync.retry import Patience, RetryingTransport, StoppedError
+from holdfast.sync.retry import StoppedError
+from holdfast.sync.watch import Given, Terms, Watcher
 
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(follow_module, "_LOOK_SECONDS", 0.02)
-    monkeypatch.setattr(follow_module, "_FILES_SECONDS", 0.05)
-    monkeypatch.setattr(follow_module, "_WORD_SECONDS", 0.1)
-    monkeypatch.setattr(follow_module, "_AFTER_EXIT_SECONDS", 0.2)
+    monkeypatch.setattr(followed, "_LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(followed, "_ASK_SECONDS", 0.02)
+    monkeypatch.setattr(followed, "_FILES_SECONDS", 0.05)
+    monkeypatch.setattr(followed, "_WORD_SECONDS", 0.1)
+    monkeypatch.setattr(followed, "_AFTER_EXIT_SECONDS", 0.2)
+    monkeypatch.setattr(watch, "_TICK_SECONDS", 0.01)
 
 
 class Following:
-    """`follow_run` in a thread."""
+    """A `Watcher` of one run in a thread."""
 
-    def __init__(self, some: Context, run_dir: RunDir) -> None:
-        self.context = some
+    def __init__(self, server: MemoryServer, run_dir: RunDir, *, verify: bool = True) -> None:
+        self.listener = Listener()
+        self.stopped = False
         self._outcome: list[Outcome] = []
-        self._thread = threading.Thread(
-            target=lambda: self._outcome.append(follow_run(some, run_dir))
+        terms = Terms(
+            server,
+            "http://memory",
+            self.listener,
+            self._outcome.append,
+            wishes=Wishes(verify=verify),
         )
+        self._watcher = Watcher([Given([run_dir])], terms)
+        self._thread = threading.Thread(target=self._run)
         self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._watcher.run()
+        except StoppedError:
+            self.stopped = True
 
     def end(self) -> Outcome:
         self._thread.join(10)
@@ -55,16 +70,17 @@ class Following:
         return self._thread.is_alive()
 
     def stop(self) -> None:
-        self.context.stop.set()
+        self._watcher.stop()
         self._thread.join(10)
+        assert not self._thread.is_alive()
 
 
 @pytest.fixture
-def following() -> Iterator[Callable[[Context, RunDir], Following]]:
+def following() -> Iterator[Callable[..., Following]]:
     started: list[Following] = []
 
-    def start(some: Context, run_dir: RunDir) -> Following:
-        started.append(Following(some, run_dir))
+    def start(server: MemoryServer, run_dir: RunDir, *, verify: bool = True) -> Following:
+        started.append(Following(server, run_dir, verify=verify))
         return started[-1]
 
     yield start
@@ -83,13 +99,13 @@ def held(server: MemoryServer) -> bytes:
     return next(iter(server.journals.values()), b"")
 
 
-Start = Callable[[Context, RunDir], Following]
+Start = Callable[..., Following]
 
 
 def test_to_the_exit(tmp_path: Path, following: Start) -> None:
     server = MemoryServer()
     run_dir, writer = start_run(tmp_path, "aaaa")
-    follower = following(context(server), run_dir)
+    follower = following(server, run_dir)
     for i in range(5):
         append_rows(writer, rows(3, first=3 * i))
         until(lambda: held(server) == run_dir.journal.read_bytes())
@@ -108,7 +124,7 @@ def test_to_the_exit(tmp_path: Path, following: Start) -> None:
 def test_records_behind_the_exit_are_shipped(tmp_path: Path, following: Start) -> None:
     server = MemoryServer()
     run_dir, writer = start_run(tmp_path, "aaaa")
-    follower = following(context(server), run_dir)
+    follower = following(server, run_dir)
     writer.append(encode.exit_record(0, 9))
     until(lambda: held(server) == run_dir.journal.read_bytes())
     append_rows(writer, rows(1))
@@ -123,7 +139,7 @@ def test_a_killed_writer(tmp_path: Path, following: Start) -> None:
     server = MemoryServer()
     run_dir, writer = start_run(tmp_path, "aaaa")
     append_rows(writer, rows(4))
-    follower = following(context(server), run_dir)
+    follower = following(server, run_dir)
     until(lambda: held(server) == run_dir.journal.read_bytes())
     writer.abandon()
     outcome = follower.end()
@@ -137,7 +153,7 @@ def test_the_end_is_told_when_nothing_is_left_to_send(
 ) -> None:
     server = MemoryServer()
     run_dir, writer = start_run(tmp_path, "aaaa")
-    follower = following(context(server, verify=verify), run_dir)
+    follower = following(server, run_dir, verify=verify)
     until(lambda: held(server) == run_dir.journal.read_bytes())
     writer.close()
     follower.end()
@@ -147,7 +163,7 @@ def test_the_end_is_told_when_nothing_is_left_to_send(
 def test_an_idle_run_stays_alive_at_the_server(tmp_path: Path, following: Start) -> None:
     server = MemoryServer()
     run_dir, writer = start_run(tmp_path, "aaaa")
-    following(context(server), run_dir)
+    following(server, run_dir)
     until(lambda: server.calls["chunk"] >= 4)
     assert held(server) == run_dir.journal.read_bytes()
     writer.close()
@@ -156,13 +172,7 @@ def test_an_idle_run_stays_alive_at_the_server(tmp_path: Path, following: Start)
 def test_a_server_that_goes_and_comes(tmp_path: Path, following: Start) -> None:
     server = MemoryServer()
     run_dir, writer = start_run(tmp_path, "aaaa")
-    patience = Patience(limit=None, first=0.01, longest=0.02, full_disk=True)
-    some = context(server)
-    said: list[str] = []
-    patient = RetryingTransport(server, patience, say=said.append, stop=some.stop)
-    follower = following(
-        Context(patient, some.base_url, some.viewer, some.report, stop=some.stop), run_dir
-    )
+    follower = following(server, run_dir)
     until(lambda: held(server) == run_dir.journal.read_bytes())
 
     def away(method: str, when: str) -> None:
@@ -172,7 +182,7 @@ def test_a_server_that_goes_and_comes(tmp_path: Path, following: Start) -> None:
     append_rows(writer, rows(7))
     writer.append(encode.exit_record(0, 9))
     writer.close()
-    until(lambda: any("the server is away" in line for line in said))
+    until(lambda: any("the server is away" in line for line in follower.listener.lines))
     assert follower.running
     server.fail = lambda method, when: None
     outcome = follower.end()
@@ -184,7 +194,7 @@ def test_nothing_was_ever_written(tmp_path: Path, following: Start) -> None:
     run_dir, writer = start_run(tmp_path, "aaaa")
     with run_dir.journal.open("r+b") as file:
         file.truncate(7)
-    follower = following(context(server), run_dir)
+    follower = following(server, run_dir)
     time.sleep(0.1)
     assert follower.running
     writer.abandon()
@@ -195,7 +205,7 @@ def test_nothing_was_ever_written(tmp_path: Path, following: Start) -> None:
 def test_two_that_follow_one_run(tmp_path: Path, following: Start) -> None:
     server = MemoryServer()
     run_dir, writer = start_run(tmp_path, "aaaa")
-    some = [following(context(server), run_dir) for _ in range(2)]
+    some = [following(server, run_dir) for _ in range(2)]
     for i in range(20):
         append_rows(writer, rows(5, first=5 * i))
         time.sleep(0.005)
@@ -207,9 +217,9 @@ def test_two_that_follow_one_run(tmp_path: Path, following: Start) -> None:
 
 def test_stop(tmp_path: Path, following: Start) -> None:
     run_dir, writer = start_run(tmp_path, "aaaa")
-    follower = following(context(MemoryServer()), run_dir)
+    follower = following(MemoryServer(), run_dir)
     follower.stop()
-    assert isinstance(follower.end().error, StoppedError)
+    assert follower.stopped
     writer.close()
 
 
@@ -232,7 +242,7 @@ def test_a_hole_that_fills(tmp_path: Path, following: Start) -> None:
     run_dir, writer = start_run(tmp_path, "aaaa")
     size = run_dir.journal.stat().st_size
     hole = _with_hole(run_dir)
-    follower = following(context(server), run_dir)
+    follower = following(server, run_dir)
     until(lambda: len(held(server)) == size)
     time.sleep(0.1)
     assert len(held(server)) == size
@@ -255,8 +265,8 @@ def test_a_hole_that_stays(
     run_dir, writer = start_run(tmp_path, "aaaa")
     _with_hole(run_dir)
     started = time.monotonic()
-    some = context(server)
-    outcome = following(some, run_dir).end() if follow else sync_run(some, run_dir)
+    following_it = follow and following(server, run_dir)
+    outcome = following_it.end() if following_it else sync_run(context(server), run_dir)
     assert time.monotonic() - started > 0.3
     assert (outcome.state, len(outcome.gaps)) == ("confirmed", 1)
     assert held(server) == run_dir.journal.read_bytes()
@@ -267,12 +277,12 @@ def test_a_writer_that_cannot_be_asked_and_whose_clock_is_ahead(
     tmp_path: Path, following: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By the folder's times its last word comes in some years: silence is measured here."""
-    monkeypatch.setattr(follow_module, "_SILENT_SECONDS", 0.2)
+    monkeypatch.setattr(followed, "_SILENT_SECONDS", 0.2)
     run_dir = make_run(tmp_path, "aaaa")
     said = [encode.header("test", host="elsewhere", pid=1), encode.run(run_info("aaaa"))]
     run_dir.journal.write_bytes(frames(said, 0))
     os.utime(run_dir.journal, (3e9, 3e9))
-    outcome = following(context(MemoryServer()), run_dir).end()
+    outcome = following(MemoryServer(), run_dir).end()
     assert (outcome.state, outcome.rows) == ("running", 0)
 
 
@@ -292,7 +302,7 @@ def test_a_folder_that_is_copied_again_and_again(tmp_path: Path, following: Star
     copy()
     lock = here.journal.open("rb")
     hold(lock.fileno())
-    follower = following(context(server), here)
+    follower = following(server, here)
     until(lambda: bool(held(server)))
     for n in range(3):
         append_rows(writer, rows(3, first=3 * n))

@@ -15,16 +15,10 @@ __all__ = ["meet"]
 
 _FIRST_CONTACT_SECONDS = 5.0
 _AWAY_SECONDS = 120.0
-_FOR_EVER = Patience(None, longest=30.0, full_disk=True)
 
 
 def meet(
-    connection: Connection,
-    wishes: Wishes,
-    report: Reporter,
-    *,
-    timeout: int | None,
-    for_ever: bool = False,
+    connection: Connection, wishes: Wishes, report: Reporter, *, timeout: int | None
 ) -> Context:
     """Ask the server who this is; a server that is starting up is given a few seconds.
 
@@ -33,14 +27,9 @@ def meet(
         wishes: what the caller wants.
         report: hears of waits.
         timeout: seconds to wait for a server that is away; None for the usual.
-        for_ever: wait for it without end.
     """
     plain = HttpTransport(connection)
-    if for_ever:
-        patient = RetryingTransport(plain, _FOR_EVER, say=report.say)
-        viewer = patient.viewer()
-    else:
-        first = Patience(timeout or _FIRST_CONTACT_SECONDS)
-        viewer = RetryingTransport(plain, first, say=report.say).viewer()
-        patient = RetryingTransport(plain, Patience(timeout or _AWAY_SECONDS), say=report.say)
+    first = Patience(timeout or _FIRST_CONTACT_SECONDS)
+    viewer = RetryingTransport(plain, first, say=report.say).viewer()
+    patient = RetryingTransport(plain, Patience(timeout or _AWAY_SECONDS), say=report.say)
     return Context(patient, connection.base_url, viewer, report, wishes)

@@ -30,10 +30,12 @@ COMMANDS = {
     "login": "holdfast.cli.login",
     "repair": "holdfast.cli.repair",
     "serve": "holdfast.cli.serve",
+    "status": "holdfast.cli.status",
     "sync": "holdfast.cli.sync",
     "users": "holdfast.cli.users",
     "verify": "holdfast.cli.verify",
     "version": "holdfast.cli.version",
+    "watch": "holdfast.cli.watch",
 }
 
 _EXIT_DEFECT = 70

@@ -18,16 +18,17 @@ from holdfast.errors import UsageError
 from holdfast.rundir import RunDir
 from holdfast.settings import load
 from holdfast.sync.context import Context, Wishes
-from holdfast.sync.follow import follow_run
+from holdfast.sync.http_transport import HttpTransport
 from holdfast.sync.many import Found, find, recall, remove_run, work_off
 from holdfast.sync.one import sync_run
 from holdfast.sync.report import Outcome
+from holdfast.sync.watch import Given, Terms, Watcher
 from holdfast.wire import Viewer
 from holdfast.wire.http import Connection
 
 __all__ = ["add", "run"]
 
-_MAX_FOLLOWED = 64
+_FILE_CONNECTIONS = 4
 
 
 def add(subparsers: Any) -> None:
@@ -85,16 +86,19 @@ def run(args: argparse.Namespace) -> int:
         settings.base_url,
         key,
         read_timeout=settings.http_timeout,
-        pool=_jobs(args, runs),
+        pool=args.jobs + _FILE_CONNECTIONS,
     )
     with Progress(quiet=args.json) as progress:
-        context = meet(connection, wishes, progress, timeout=args.timeout, for_ever=args.follow)
+        if args.follow:
+            outcomes, context = _follow(args, connection, wishes, runs, progress)
+        else:
+            context = meet(connection, wishes, progress, timeout=args.timeout)
+            if not args.include_synced:
+                recall(context, found)
+                runs = found.pending
+            outcomes = _send(args, context, runs, progress.say)
         if asked:
             offer_to_keep(settings.base_url, key)
-        if not args.include_synced:
-            recall(context, found)
-            runs = found.pending
-        outcomes = _send(args, context, runs, progress.say)
         if args.clean:
             outcomes += _clean(args, context, outcomes, found, progress.say)
     connection.close()
@@ -107,12 +111,31 @@ def _send(
     runs: Sequence[RunDir],
     say: Callable[[str], None],
 ) -> list[Outcome]:
-    one = follow_run if args.follow else sync_run
     outcomes = []
-    for outcome in work_off(runs, lambda run_dir: one(context, run_dir), _jobs(args, runs)):
+    for outcome in work_off(runs, lambda run_dir: sync_run(context, run_dir), args.jobs):
         outcomes.append(outcome)
         _tell(args, outcome, say)
     return outcomes
+
+
+def _follow(
+    args: argparse.Namespace,
+    connection: Connection,
+    wishes: Wishes,
+    runs: Sequence[RunDir],
+    progress: Progress,
+) -> tuple[list[Outcome], Context]:
+    outcomes: list[Outcome] = []
+
+    def ended(outcome: Outcome) -> None:
+        outcomes.append(outcome)
+        _tell(args, outcome, progress.say)
+
+    transport, address = HttpTransport(connection), connection.base_url
+    terms = Terms(transport, address, progress, ended, wishes=wishes, jobs=args.jobs)
+    watcher = Watcher([Given(runs)], terms)
+    watcher.run()
+    return outcomes, watcher.context or meet(connection, wishes, progress, timeout=args.timeout)
 
 
 def _clean(
@@ -216,12 +239,6 @@ def _check_one_id(wanted: str, runs: Sequence[RunDir]) -> None:
     ids = {run_dir.run_id for run_dir in runs}
     if wanted and len(ids) > 1:
         raise UsageError(f"--id {wanted} for {len(ids)} different runs", "name one run's folder")
-
-
-def _jobs(args: argparse.Namespace, runs: Sequence[RunDir]) -> int:
-    """How many runs at a time; runs that are followed must not wait for one another."""
-    jobs: int = args.jobs
-    return max(jobs, min(len(runs), _MAX_FOLLOWED)) if args.follow else jobs
 
 
 def _positive(text: str) -> int:

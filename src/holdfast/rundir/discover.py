@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from holdfast.errors import NotFoundError, StorageError
 from holdfast.rundir.layout import RunDir, of_folder
 
-__all__ = ["discover", "lost_runs", "runs_with_id"]
+__all__ = ["discover", "folders_among", "journals_among", "lost_runs", "runs_with_id"]
 
 _SUFFIX = ".wandb"
 #: what lies beside a journal and holds no runs
@@ -83,10 +83,20 @@ def _changed(journal: Path) -> float:
 def _journals(top: Path, on_error: Callable[[OSError], None] | None) -> Iterator[Path]:
     """Journals below ``top``; links to folders are not followed, so nothing is walked twice."""
     for folder, subfolders, names in os.walk(top, onerror=on_error):
-        journals = [Path(folder, name) for name in sorted(names) if name.endswith(_SUFFIX)]
-        yield from journals
-        skip = _SKIP | _PARTS if journals else _SKIP
-        subfolders[:] = sorted(name for name in subfolders if name not in skip)
+        journals = journals_among(names)
+        yield from (Path(folder, name) for name in journals)
+        subfolders[:] = folders_among(subfolders, beside_journal=bool(journals))
+
+
+def journals_among(names: Iterable[str]) -> list[str]:
+    """Those names of files that are journals' names, in order."""
+    return sorted(name for name in names if name.endswith(_SUFFIX))
+
+
+def folders_among(names: Iterable[str], *, beside_journal: bool) -> list[str]:
+    """Those names of folders in which runs may lie, in order."""
+    skip = _SKIP | _PARTS if beside_journal else _SKIP
+    return sorted(name for name in names if name not in skip)
 
 
 def _escaped(run_id: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from holdfast.errors import UsageError
 from holdfast.settings.table import Settings, table
 
-__all__ = ["config_folder", "load"]
+__all__ = ["config_folder", "load", "state_folder"]
 
 
 def load(
@@ -52,6 +52,16 @@ def config_folder(environ: Mapping[str, str] | None = None) -> str:
     # The XDG rule: a path that is not absolute is as good as none.
     if not os.path.isabs(base):
         base = os.path.join(os.path.expanduser("~"), ".config")
+    return os.path.join(base, "holdfast")
+
+
+def state_folder(settings: Settings) -> str:
+    """The folder of what processes note of themselves: ``~/.local/state/holdfast`` by default."""
+    if settings.state_dir:
+        return settings.state_dir
+    base = os.environ.get("XDG_STATE_HOME", "")
+    if not os.path.isabs(base):
+        base = os.path.join(os.path.expanduser("~"), ".local", "state")
     return os.path.join(base, "holdfast")
 
 

@@ -245,6 +245,12 @@ class Settings:
         "",
         "folder of `credentials` and `settings`; default: $XDG_CONFIG_HOME/holdfast",
     )
+    state_dir = Setting(
+        kinds.path,
+        "",
+        "local folder in which `holdfast watch` notes how it stands; default: "
+        "$XDG_STATE_HOME/holdfast",
+    )
 
     def __init__(self, **given: Any) -> None:
         self.values: dict[str, Any] = {}

@@ -18,9 +18,17 @@ from holdfast.errors import RefusedError
 from holdfast.wire import FileEntry, check_file_path
 from holdfast.wire.digests import format_digest
 
-__all__ = ["Catalogue", "ChangedError", "open_regular"]
+__all__ = ["Catalogue", "ChangedError", "Some", "every", "open_regular"]
 
 _READ_BYTES = 1 << 20
+
+Some = Callable[[int], bool]
+"""Which files are meant, by their size in bytes."""
+
+
+def every(_size: int) -> bool:
+    """All of them."""
+    return True
 
 
 class ChangedError(Exception):
@@ -52,35 +60,39 @@ class Catalogue:
         entries: what can be sent, by path.
         skipped: a line for each thing that is no file (socket, dangling link, …): nothing is lost.
         unreadable: a line for each file that lies there and cannot be read.
+        waiting: bytes of files that are new or changed and were not meant, at the last look.
     """
 
     root: Path
     entries: dict[str, FileEntry] = field(default_factory=dict)
     skipped: list[str] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
+    waiting: int = 0
     _stamps: dict[str, _Stamp] = field(default_factory=dict)
 
-    def refresh(self, *, stop: Callable[[], bool] = lambda: False) -> bool:
-        """Look again; True when any file is new, changed or gone.
+    def refresh(self, *, some: Some = every, stop: Callable[[], bool] = lambda: False) -> None:
+        """Look again.
 
         Args:
+            some: of which files digests are taken; the others stay as they are.
             stop: asked between files; True leaves the rest for later.
         """
-        before = dict(self.entries)
-        self.skipped, self.unreadable = [], []
+        self.skipped, self.unreadable, self.waiting = [], [], 0
         seen = set()
         for path, found in _walk(self.root):
             if stop():
-                return self.entries != before
+                return
             if isinstance(found, _Odd):
                 (self.unreadable if found.lost else self.skipped).append(f"{path}: {found.why}")
                 continue
             seen.add(path)
             if self._stamps.get(path) != found:
-                self._digest(path, found)
+                if some(found.size):
+                    self._digest(path, found)
+                else:
+                    self.waiting += found.size
         for path in set(self.entries) - seen:
             self.forget(path)
-        return self.entries != before
 
     def forget(self, path: str) -> None:
         """Drop an entry, so that the next `refresh` takes its digest again."""

@@ -15,15 +15,15 @@ from holdfast.errors import HoldfastError, RefusedError, StorageError, Unconfirm
 from holdfast.journal import HEADER
 from holdfast.rundir import RunDir, mark_synced, writer_of
 from holdfast.sync.context import Context, address
-from holdfast.sync.files import Catalogue
+from holdfast.sync.files import Catalogue, Some, every
 from holdfast.sync.receipts import Kept, Sight, claim_of, differences, keep
 from holdfast.sync.report import Outcome, defect
 from holdfast.sync.ship import JournalShipper
 from holdfast.sync.survey import Survey
 from holdfast.sync.upload import FileShipper
-from holdfast.wire import Claim, JournalPath, Receipt
+from holdfast.wire import Claim, FileEntry, JournalPath, Receipt
 
-__all__ = ["RunSync", "guarded", "sync_run"]
+__all__ = ["RunSync", "fail", "guarded", "sync_run"]
 
 _CLAIMS = 3
 _SETTLE_POLL = 0.25
@@ -45,12 +45,19 @@ def guarded(run_dir: RunDir, work: Callable[[Outcome], None]) -> Outcome:
     outcome = Outcome(run_dir)
     try:
         work(outcome)
-    except HoldfastError as error:
-        outcome.state, outcome.error = "failed", error
     except Exception as error:  # noqa: BLE001 - one bad run must not stop the others: it is told
-        outcome.state, outcome.error = "failed", defect(error)
-        outcome.trace = traceback.format_exc()
+        fail(outcome, error)
     return outcome
+
+
+def fail(outcome: Outcome, error: BaseException) -> None:
+    """Put down in an outcome that an error ended the work; a foreign one is a defect of ours."""
+    outcome.state = "failed"
+    if isinstance(error, HoldfastError):
+        outcome.error = error
+        return
+    outcome.error = defect(error)
+    outcome.trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
 
 
 def _sync_now(context: Context, run_dir: RunDir, outcome: Outcome) -> None:
@@ -101,6 +108,7 @@ class RunSync:
         self._outcome = outcome
         self._sight: Sight | None = None
         self._skipped: set[str] = set()
+        self._shipped: dict[str, FileEntry] = {}
         self.catalogue = Catalogue(run_dir.files)
 
     def read(self, writer: str) -> None:
@@ -183,13 +191,17 @@ class RunSync:
             hint = self._context.transport.position(self._of)
         self._journal = JournalShipper(self._context, self._run_dir, self._of, position=hint)
         self._files = FileShipper(self._context, self._run_dir, self._of, self.catalogue)
-        self._named = False
         return True
 
     @property
     def behind(self) -> bool:
         """Whether more was surveyed than the server has."""
         return self._journal.position < self._survey.position
+
+    @property
+    def position(self) -> int:
+        """Where the server stands in the journal, as far as is known here."""
+        return self._journal.position
 
     def ship_journal(self, writer: str) -> None:
         """Send what was surveyed and is not there."""
@@ -200,14 +212,29 @@ class RunSync:
         """Say how the writer is."""
         self._journal.tell(writer)
 
-    def ship_files(self, *, stop: Callable[[], bool] = lambda: False) -> None:
-        """Send the files that are new or changed since the last call."""
-        changed = self.catalogue.refresh(stop=stop)
+    def ship_files(self, *, some: Some = every, leave: Callable[[], bool] = lambda: False) -> bool:
+        """Send the files that are new or changed since they were sent; False when some were left.
+
+        Args:
+            some: which files.
+            leave: asked now and then; True leaves the rest for later.
+        """
+        self.catalogue.refresh(some=some, stop=leave)
         self._note_skipped()
-        if changed or (self.catalogue.entries and not self._named):
-            self._files.ship()
-            self._named = True
+        done = not leave()
+        if done and self._unsent(some):
+            done = self._files.ship(some=some, leave=leave)
+        if done:
+            self._shipped.update(self._unsent(some))
         self._tell()
+        return done
+
+    def _unsent(self, some: Some) -> dict[str, FileEntry]:
+        return {
+            path: entry
+            for path, entry in self.catalogue.entries.items()
+            if self._shipped.get(path) != entry and some(entry.size)
+        }
 
     def confirm(self, writer: str) -> None:
         """Claim what lies on disk, compare the receipt with it, and keep the receipt.

@@ -96,7 +96,7 @@ class Outcome:
         }
 
 
-def defect(error: Exception) -> HoldfastError:
+def defect(error: BaseException) -> HoldfastError:
     """What is said of an exception that nobody foresaw; its traceback is for the report."""
     said = f"{type(error).__name__}: {error}"
     return HoldfastError(f"a defect of Holdfast ({said})", "please report it")

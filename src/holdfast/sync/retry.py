@@ -28,7 +28,7 @@ from holdfast.wire import (
 )
 from holdfast.wire.failures import UntrustedError
 
-__all__ = ["Patience", "RetryingTransport", "StoppedError"]
+__all__ = ["Patience", "RetryingTransport", "StoppedError", "asked_for"]
 
 T = TypeVar("T")
 
@@ -174,7 +174,7 @@ class RetryingTransport:
             away = now - min(since, self._away_since)
         pause = min(self._patience.longest, self._patience.first * 2.0 ** min(tries - 1, 10))
         pause *= random.uniform(0.5, 1.0)
-        pause = max(pause, _asked_for(error))
+        pause = max(pause, asked_for(error))
         limit = self._patience.limit
         if limit is not None and away + pause > limit:
             raise error
@@ -191,8 +191,8 @@ def _for_how_long(limit: float | None, away: float) -> str:
     return "until it answers" if limit is None else f"for {max(limit - away, 0):.0f} s"
 
 
-def _asked_for(error: HoldfastError) -> float:
-    """The seconds that a Retry-After header asks for; 0 without one."""
+def asked_for(error: HoldfastError) -> float:
+    """The seconds that the Retry-After header of a refusal asks for; 0 without one."""
     text = error.detail.get("retry_after", "") if isinstance(error, RefusedError) else ""
     if not isinstance(text, str) or not text:
         return 0.0

@@ -6,6 +6,7 @@ of a record but its kind, and of the first `run` record its bytes.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import os
@@ -22,7 +23,7 @@ from holdfast.records.decode import kind
 from holdfast.wire import journal_id
 from holdfast.wire.digests import format_digest
 
-__all__ = ["CHUNK_BYTES", "Survey"]
+__all__ = ["CHUNK_BYTES", "ReplacedError", "Survey"]
 
 CHUNK_BYTES = 4 << 20
 """A chunk is at most this long, unless a single frame is longer."""
@@ -30,6 +31,10 @@ CHUNK_BYTES = 4 << 20
 _MARK_BYTES = 256 << 10
 _SETTLE_SECONDS = 3.0
 _HASH_BYTES = 1 << 20
+
+
+class ReplacedError(DamagedError):
+    """The file is another one than before, or shorter than what was read of it."""
 
 
 class _WholeReads(io.FileIO):
@@ -49,7 +54,10 @@ class _WholeReads(io.FileIO):
 
 
 class Survey:
-    """One journal file, opened for reading; use as a context manager.
+    """One journal file, read while it is entered as a context manager.
+
+    It can be left and entered again any number of times and goes on where it stood: in between it
+    holds no open file.
 
     Args:
         path: the `.wandb` file.
@@ -65,7 +73,8 @@ class Survey:
         more: whether `advance` stopped at its limit.
 
     Raises:
-        StorageError: the file cannot be read.
+        StorageError: on entering, the file cannot be read.
+        ReplacedError: on entering again, it is not the file that was left.
     """
 
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -81,15 +90,25 @@ class Survey:
         self._marks: list[int] = []
         self._gap_seen: tuple[int, int, float] | None = None
         self._clock = clock
-        try:
-            self._file = _WholeReads(path, "rb")
-            # A handle of its own for `read`, which another thread may call while this one surveys.
-            self._other = _WholeReads(path, "rb")
-        except OSError as error:
-            raise _unreadable(path, error) from error
-        self._reader = Reader(self._file)
+        self._identity: tuple[int, int] | None = None
 
     def __enter__(self) -> Survey:
+        with contextlib.ExitStack() as opened:
+            try:
+                self._file = opened.enter_context(_WholeReads(self.path, "rb"))
+                # A handle of its own for `read`, which another thread may call meanwhile.
+                self._other = opened.enter_context(_WholeReads(self.path, "rb"))
+                found = os.fstat(self._file.fileno())
+            except OSError as error:
+                raise _unreadable(self.path, error) from error
+            identity = (found.st_dev, found.st_ino)
+            if self._identity not in {None, identity} or found.st_size < self.position:
+                raise ReplacedError(
+                    f"{self.path} is not the file that it was, or shorter", "it is read anew"
+                )
+            self._identity = identity
+            opened.pop_all()
+        self._reader = Reader(self._file, start=self.position)
         return self
 
     def __exit__(

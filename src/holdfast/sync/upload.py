@@ -7,12 +7,12 @@ pack in memory. Must not know the journal.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from holdfast.errors import RefusedError, UnconfirmedError
 from holdfast.rundir import RunDir
 from holdfast.sync.context import Context
-from holdfast.sync.files import Catalogue, ChangedError, open_regular
+from holdfast.sync.files import Catalogue, ChangedError, Some, every, open_regular
 from holdfast.sync.retry import StoppedError
 from holdfast.wire import FileEntry, JournalPath, PartAnswer, digest_of
 
@@ -24,6 +24,10 @@ _PACK_FILES = 1000
 _PART_BYTES = 8 << 20
 _ROUNDS = 5
 _MAX_STUCK = 8
+
+
+class _LeftError(Exception):
+    """The rest was left for later."""
 
 
 class FileShipper:
@@ -47,17 +51,33 @@ class FileShipper:
         self._run_dir = run_dir
         self._of = of
         self._catalogue = catalogue
+        self._leave: Callable[[], bool] = _never
 
-    def ship(self) -> None:
-        """Name all files of the catalogue and upload what the server lacks.
+    def ship(self, *, some: Some = every, leave: Callable[[], bool] | None = None) -> bool:
+        """Name files of the catalogue and upload what the server lacks.
 
         A file that changed while it was sent is looked at and taken again.
+
+        Args:
+            some: which files.
+            leave: asked between requests; True leaves the rest for later.
+
+        Returns:
+            False when something was left for later.
 
         Raises:
             UnconfirmedError: files change faster than they can be sent.
         """
+        self._leave = leave or _never
+        try:
+            self._ship(some)
+        except _LeftError:
+            return False
+        return True
+
+    def _ship(self, some: Some) -> None:
         for _ in range(_ROUNDS):
-            entries = list(self._catalogue.entries.values())
+            entries = [entry for entry in self._catalogue.entries.values() if some(entry.size)]
             missing = set(self._context.transport.name_files(self._of, entries))
             if not missing:
                 return
@@ -67,7 +87,7 @@ class FileShipper:
             for path in changed:
                 self._catalogue.forget(path)
             if changed:
-                self._catalogue.refresh()
+                self._catalogue.refresh(some=some)
         raise UnconfirmedError(
             f"the files below {self._catalogue.root} change while they are sent",
             "sync again when nothing writes to them",
@@ -159,6 +179,12 @@ class FileShipper:
     def _check_stop(self) -> None:
         if self._context.stop.is_set():
             raise StoppedError("stopped", "run the command again")
+        if self._leave():
+            raise _LeftError
+
+
+def _never() -> bool:
+    return False
 
 
 def _one_path_each(entries: Sequence[FileEntry], missing: set[str]) -> list[FileEntry]:

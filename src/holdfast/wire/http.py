@@ -13,7 +13,7 @@ import ssl
 import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
 import urllib3
@@ -26,7 +26,7 @@ from holdfast.wire.headers import RETRY_AFTER
 from holdfast.wire.messages import Viewer
 from holdfast.wire.refusals import refusal
 
-__all__ = ["Connection", "Response"]
+__all__ = ["Connection", "Pace", "Response"]
 
 _STREAM_BYTES = 1 << 18
 _API_VERSION = 1
@@ -80,6 +80,16 @@ class Response:
         self._raw.release_conn()
 
 
+class Pace(Protocol):
+    """How fast bodies go out: in pieces of ``piece`` bytes, before each of which `wait` returns."""
+
+    piece: int
+
+    def wait(self, size: int) -> None:
+        """Returns when a piece of so many bytes may go out."""
+        ...
+
+
 class Connection:
     """Requests to one server, from several threads if wanted.
 
@@ -89,6 +99,7 @@ class Connection:
         connect_timeout: seconds to wait for a connection.
         read_timeout: seconds to wait for the next byte of an answer.
         pool: how many connections are kept for the next request.
+        pace: how fast bodies may go out; None for as fast as they can.
 
     Raises:
         UsageError: the address or the key cannot be one.
@@ -108,9 +119,11 @@ class Connection:
         connect_timeout: float = 10.0,
         read_timeout: float = 60.0,
         pool: int = 8,
+        pace: Pace | None = None,
     ) -> None:
         self.base_url = _check_address(base_url)
         self._limit = read_timeout
+        self._pace = pace
         self._headers = {"User-Agent": "holdfast", "Accept": "application/json, */*"}
         if key:
             if not (key.isascii() and key.isprintable()) or " " in key:
@@ -151,11 +164,13 @@ class Connection:
             sent["Content-Type"] = "application/json"
         elif body or method in {"POST", "PUT"}:
             sent.setdefault("Content-Type", "application/octet-stream")
+        if body and self._pace is not None:
+            sent["Content-Length"] = str(len(body))
         try:
             raw = self._pool.urlopen(
                 method,
                 f"{self.base_url}{path}",
-                body=body or None,
+                body=body if not body or self._pace is None else _paced(body, self._pace),
                 headers=sent,
                 retries=False,
                 redirect=False,
@@ -200,6 +215,13 @@ class Connection:
     def close(self) -> None:
         """Close the kept connections."""
         self._pool.clear()
+
+
+def _paced(body: bytes, pace: Pace) -> Iterator[bytes]:
+    for start in range(0, len(body), pace.piece):
+        piece = body[start : start + pace.piece]
+        pace.wait(len(piece))
+        yield piece
 
 
 def _refused(answer: Response) -> Exception:

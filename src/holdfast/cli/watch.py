@@ -1,0 +1,121 @@
+"""`holdfast watch`: follow all runs below some folders for as long as it runs."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from holdfast.cli.keys import find_key
+from holdfast.cli.progress import Progress, outcome_line
+from holdfast.errors import StorageError
+from holdfast.settings import load
+from holdfast.settings.load import state_folder
+from holdfast.sync.hours import Hours
+from holdfast.sync.http_transport import HttpTransport
+from holdfast.sync.pace import Pace
+from holdfast.sync.report import Outcome
+from holdfast.sync.standing import Note
+from holdfast.sync.trees import Tree
+from holdfast.sync.watch import Terms, Watcher
+from holdfast.wire.http import Connection
+
+__all__ = ["add", "run"]
+
+_FILE_CONNECTIONS = 4
+
+
+def add(subparsers: Any) -> None:
+    """Declare the command."""
+    parser = subparsers.add_parser(
+        "watch",
+        help="send all runs below some folders as they grow, for ever",
+        description="Send all runs below PATH as they appear and grow, for ever: on the login node "
+        "of a cluster, say. PATH is any folder, by default the current one. Waits for the server "
+        "when it is away. Ends at Ctrl-C or SIGTERM; started again, it goes on where it was.",
+    )
+    option = parser.add_argument
+    option("paths", nargs="*", metavar="PATH", type=Path, help="where runs are or will be")
+    option("--bandwidth", metavar="BYTES", help="send at most so many bytes a second, e.g. 10M")
+    option(
+        "--hours",
+        metavar="FROM-TO",
+        help="send files in these hours only, e.g. 20:00-06:00; metrics are sent at all times",
+    )
+    option("--jobs", type=int, default=16, metavar="N", help="runs at a time (default: 16)")
+    option("--base-url", metavar="ADDRESS", help="the server (default: setting base_url)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Watch until told to stop."""
+    settings = load({"base_url": args.base_url})
+    hours = Hours.read(args.hours) if args.hours else None
+    pace = Pace.read(args.bandwidth) if args.bandwidth else None
+    paths = [Path(os.path.abspath(path)) for path in args.paths or [Path()]]
+    key, _ = find_key(settings.base_url)
+    connection = Connection(
+        settings.base_url,
+        key,
+        read_timeout=settings.http_timeout,
+        pool=max(1, args.jobs) + _FILE_CONNECTIONS,
+        pace=pace,
+    )
+    note = Note(Path(state_folder(settings)), connection.base_url, paths)
+    with Progress(sys.stdout, quiet=True) as progress:
+
+        def tell(outcome: Outcome) -> None:
+            progress.say(outcome_line(outcome))
+            if outcome.trace:
+                print(outcome.trace, file=sys.stderr)
+
+        terms = Terms(
+            HttpTransport(connection),
+            connection.base_url,
+            progress,
+            tell,
+            files=hours.asker() if hours else lambda: True,
+            jobs=max(1, args.jobs),
+        )
+        watcher = Watcher([Tree(path) for path in paths], terms, note=_noter(note, progress))
+        progress.say(f"watching {', '.join(map(str, paths))}, sending to {connection.base_url}")
+        with _stopped_by_signals(watcher):
+            watcher.run()
+        note.remove()
+        progress.say("stopped; start it again to go on")
+    return 0
+
+
+def _noter(note: Note, progress: Progress) -> Callable[[Watcher], None]:
+    said: list[str] = []
+
+    def write(watcher: Watcher) -> None:
+        try:
+            note.write(watcher)
+        except StorageError as error:
+            # Only `holdfast status` knows less now: following goes on.
+            if str(error) not in said:
+                said.append(str(error))
+                progress.say(str(error))
+
+    return write
+
+
+@contextmanager
+def _stopped_by_signals(watcher: Watcher) -> Iterator[None]:
+    """Ctrl-C and SIGTERM end the watcher cleanly; a second one ends the process at once."""
+
+    def stop(number: int, _frame: object) -> None:
+        signal.signal(number, before[signal.Signals(number)])
+        watcher.stop()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

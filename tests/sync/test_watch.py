@@ -1,0 +1,337 @@
+"""Many runs followed at once, into the server in memory."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sync.making import Listener, append_rows, make_run, rows, start_run
+from sync.memory_server import MemoryServer, refused
+
+from holdfast.errors import AuthError, UnreachableError
+from holdfast.records import encode
+from holdfast.rundir import RunDir
+from holdfast.sync import followed, outage, trees, watch
+from holdfast.sync.report import Outcome
+from holdfast.sync.trees import Tree
+from holdfast.sync.watch import Terms, Watcher
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module, name, value in [
+        (followed, "_LOOK_SECONDS", 0.02),
+        (followed, "_RESTING_LOOK_SECONDS", 0.05),
+        (followed, "_ASK_SECONDS", 0.02),
+        (followed, "_FILES_SECONDS", 0.05),
+        (followed, "_AFTER_EXIT_SECONDS", 0.1),
+        (followed, "_AGAIN_FIRST", 0.02),
+        (outage, "_FIRST_SECONDS", 0.02),
+        (outage, "_LONGEST_SECONDS", 0.05),
+        (trees, "_NEST_SECONDS", 0.02),
+        (trees, "_QUIET_SECONDS", 0.05),
+        (watch, "_TICK_SECONDS", 0.01),
+        (watch, "_SCAN_SECONDS", 0.02),
+        (watch, "_STATE_SECONDS", 0.02),
+    ]:
+        monkeypatch.setattr(module, name, value)
+
+
+class Watching:
+    """A `Watcher` in a thread."""
+
+    def __init__(
+        self, server: MemoryServer, *paths: Path, files: Callable[[], bool] = lambda: True
+    ) -> None:
+        self.listener = Listener()
+        self.told: list[Outcome] = []
+        self.error: BaseException | None = None
+        terms = Terms(server, "http://memory", self.listener, self.told.append, files=files)
+        self.watcher = Watcher([Tree(path) for path in paths], terms)
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self.watcher.run()
+        except BaseException as error:  # noqa: BLE001 - the test looks at it
+            self.error = error
+
+    def states(self) -> dict[str, str]:
+        """How each run fares, by its id."""
+        return {run.run_id: one.state for run, one in list(self.watcher.runs.items())}
+
+    @property
+    def running(self) -> bool:
+        return self._thread.is_alive()
+
+    def stop(self) -> None:
+        self.watcher.stop()
+        self._thread.join(10)
+        assert not self._thread.is_alive()
+
+
+Start = Callable[..., Watching]
+
+
+@pytest.fixture
+def watching() -> Iterator[Start]:
+    started: list[Watching] = []
+
+    def start(
+        server: MemoryServer, *paths: Path, files: Callable[[], bool] = lambda: True
+    ) -> Watching:
+        started.append(Watching(server, *paths, files=files))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.stop()
+
+
+def until(what: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 20
+    while not what():
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.005)
+
+
+def held(server: MemoryServer, run_dir: RunDir) -> bool:
+    """Whether the server holds the whole journal."""
+    data = run_dir.journal.read_bytes()
+    return any(
+        journal.run.run_id == run_dir.run_id and bytes_ == data
+        for journal, bytes_ in list(server.journals.items())
+    )
+
+
+def confirmed(one: Watching) -> Callable[[], bool]:
+    return lambda: bool(one.watcher.runs) and set(one.states().values()) == {"confirmed"}
+
+
+def test_runs_that_grow_and_runs_that_appear(tmp_path: Path, watching: Start) -> None:
+    server = MemoryServer()
+    old = make_run(tmp_path / "a" / "wandb", "old")
+    grows, writer = start_run(tmp_path / "b" / "wandb", "grows")
+    one = watching(server, tmp_path)
+    until(lambda: held(server, old) and held(server, grows))
+    append_rows(writer, rows(3))
+    until(lambda: held(server, grows))
+    new = make_run(tmp_path / "b" / "wandb", "new", number=7)
+    elsewhere = make_run(tmp_path / "c" / "deep" / "wandb", "elsewhere")
+    until(lambda: held(server, new) and held(server, elsewhere))
+    until(lambda: sorted(one.states().values()) == ["confirmed"] * 3 + ["running"])
+    writer.append(encode.exit_record(0, 3))
+    writer.close()
+    until(confirmed(one))
+    assert held(server, grows)
+    assert sorted(outcome.run_dir.run_id for outcome in one.told) == sorted(one.states())
+    assert {outcome.state for outcome in one.told} == {"confirmed"}
+
+
+def test_a_tree_that_is_not_there_yet(tmp_path: Path, watching: Start) -> None:
+    server = MemoryServer()
+    one = watching(server, tmp_path / "later")
+    until(lambda: any("there is nothing" in line for line in one.listener.lines))
+    run_dir = make_run(tmp_path / "later" / "wandb", "aaaa")
+    until(lambda: held(server, run_dir))
+
+
+def test_it_goes_on_where_it_was(tmp_path: Path, watching: Start) -> None:
+    server = MemoryServer()
+    runs = [make_run(tmp_path / "wandb", f"r{i}", number=i) for i in range(5)]
+    first = watching(server, tmp_path)
+    until(confirmed(first))
+    first.stop()
+    calls = dict(server.calls)
+    second = watching(server, tmp_path)
+    until(lambda: len(second.watcher.runs) == 5)
+    time.sleep(0.2)  # time enough to send something, if it did
+    assert set(second.states().values()) == {"confirmed"}
+    assert {k: v for k, v in server.calls.items() if k != "viewer"} == {
+        k: v for k, v in calls.items() if k != "viewer"
+    }
+    assert second.told == []
+    assert all(held(server, run) for run in runs)
+
+
+def test_a_run_that_goes_on_after_its_end(tmp_path: Path, watching: Start) -> None:
+    server = MemoryServer()
+    run_dir, writer = start_run(tmp_path / "wandb", "aaaa")
+    append_rows(writer, rows(2))
+    writer.abandon()
+    one = watching(server, tmp_path)
+    until(confirmed(one))
+    with run_dir.journal.open("ab") as file:
+        file.write(b"torn")
+    until(lambda: len(one.told) == 2)
+    (run_dir.files / "late.txt").write_text("late")
+    until(lambda: len(one.told) == 3)
+    assert [path for files in server.files.values() for path in files] == ["late.txt"]
+    assert {outcome.state for outcome in one.told} == {"confirmed"}
+
+
+def test_a_folder_that_was_replaced(tmp_path: Path, watching: Start) -> None:
+    server = MemoryServer()
+    run_dir, writer = start_run(tmp_path / "wandb", "aaaa")
+    append_rows(writer, rows(50))
+    watching(server, tmp_path)
+    until(lambda: held(server, run_dir))
+    append_rows(writer, rows(5, first=50))
+    whole = run_dir.journal.read_bytes()
+    copy = run_dir.journal.with_name("copy")
+    copy.write_bytes(whole)
+    os.replace(copy, run_dir.journal)
+    until(lambda: held(server, run_dir))
+    writer.close()
+
+
+def test_a_folder_that_goes_and_comes(tmp_path: Path, watching: Start) -> None:
+    server = MemoryServer()
+    make_run(tmp_path / "wandb", "stays", number=1)
+    run_dir = make_run(tmp_path / "wandb", "goes")
+    one = watching(server, tmp_path)
+    until(confirmed(one))
+    shutil.move(run_dir.path, tmp_path.parent / f"{tmp_path.name}-away")
+    until(lambda: list(one.states()) == ["stays"])
+    shutil.move(tmp_path.parent / f"{tmp_path.name}-away", run_dir.path)
+    until(lambda: len(one.states()) == 2)
+
+
+def test_damaged_and_refused_runs_do_not_hold_up_others(tmp_path: Path, watching: Start) -> None:
+    server = MemoryServer()
+    damaged = make_run(tmp_path / "wandb", "damaged", number=1)
+    damaged.journal.write_bytes(b"no journal at all" * 9)
+    os.utime(damaged.journal, (1, 1))
+    make_run(tmp_path / "wandb", "bad", number=2, project="not/legal")
+    good = make_run(tmp_path / "wandb", "good", number=3)
+    one = watching(server, tmp_path)
+    until(lambda: one.states().get("good") == "confirmed")
+    until(lambda: one.states() == {"good": "confirmed", "damaged": "failing", "bad": "failing"})
+    assert held(server, good)
+    troubles = {r.run_id: f.troubles for r, f in one.watcher.runs.items()}
+    until(lambda: troubles["bad"]["journal"].failures > 2)
+    failed = [o for o in one.told if o.state == "failed"]
+    assert len(failed) == 2  # each once, however often it is tried
+    assert one.running
+
+
+def test_a_refusal_that_passes(tmp_path: Path, watching: Start) -> None:
+    server = MemoryServer()
+    run_dir = make_run(tmp_path / "wandb", "aaaa")
+    stuck = True
+
+    def fail(method: str, when: str) -> None:
+        if method == "chunk" and stuck:
+            raise refused("internal", 500)
+
+    server.fail = fail
+    one = watching(server, tmp_path)
+    until(lambda: one.states() == {"aaaa": "failing"})
+    stuck = False
+    until(confirmed(one))
+    assert held(server, run_dir)
+
+
+def test_an_outage_is_asked_about_by_one(tmp_path: Path, watching: Start) -> None:
+    server = MemoryServer()
+    runs = [make_run(tmp_path / "wandb", f"r{i:02}", number=i) for i in range(30)]
+
+    def away(method: str, when: str) -> None:
+        raise UnreachableError("the server is away", "wait")
+
+    server.fail = away
+    one = watching(server, tmp_path)
+    until(lambda: server.calls["viewer"] >= 5 and len(one.watcher.runs) == 30)
+    assert set(server.calls) == {"viewer"}
+    assert sum("the server is away" in line for line in one.listener.lines) == 1
+    server.fail = lambda method, when: None
+    until(confirmed(one))
+    assert "the server answers again" in one.listener.lines
+    assert all(held(server, run) for run in runs)
+    # Away again while it works, for a key that was revoked: the same.
+    server.fail = lambda method, when: (_ for _ in ()).throw(AuthError("no such key", "log in"))
+    more = make_run(tmp_path / "wandb", "more", number=59)
+    until(lambda: one.watcher.outage.error is not None)
+    assert one.running
+    server.fail = lambda method, when: None
+    until(lambda: held(server, more))
+
+
+def test_a_wrong_key_at_the_start_is_told_at_once(tmp_path: Path, watching: Start) -> None:
+    server = MemoryServer()
+    server.fail = lambda method, when: (_ for _ in ()).throw(AuthError("no such key", "log in"))
+    one = watching(server, tmp_path)
+    until(lambda: not one.running)
+    assert isinstance(one.error, AuthError)
+
+
+def test_files_wait_for_their_hours_and_metrics_do_not(tmp_path: Path, watching: Start) -> None:
+    server = MemoryServer()
+    run_dir = make_run(tmp_path / "wandb", "aaaa", files={"big.bin": b"x" * 1000})
+    night = False
+    one = watching(server, tmp_path, files=lambda: night)
+    until(lambda: held(server, run_dir))
+    until(lambda: set(server.writers.values()) == {"gone"})
+    time.sleep(0.1)
+    assert not server.calls["files"]
+    night = True
+    until(confirmed(one))
+    assert len(server.blobs) == 1
+
+
+def test_small_files_go_before_large_ones(
+    tmp_path: Path, watching: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(followed, "LARGE_BYTES", 1000)
+    server = MemoryServer()
+    files = {"a/large.bin": b"x" * 5000, "media/small.png": b"y" * 10}
+    make_run(tmp_path / "wandb", "aaaa", files=files)
+    named: list[set[str]] = []
+    inner = server.name_files
+
+    def name_files(journal, entries):  # type: ignore[no-untyped-def]
+        named.append({entry.path for entry in entries})
+        return inner(journal, entries)
+
+    monkeypatch.setattr(server, "name_files", name_files)
+    one = watching(server, tmp_path)
+    until(confirmed(one))
+    assert named[0] == {"media/small.png"}
+    assert {"a/large.bin", "media/small.png"} in named
+
+
+def test_a_restored_server_gets_what_it_lost(tmp_path: Path, watching: Start) -> None:
+    server = MemoryServer()
+    run_dir, writer = start_run(tmp_path / "wandb", "aaaa")
+    append_rows(writer, rows(20))
+    watching(server, tmp_path)
+    until(lambda: held(server, run_dir))
+    server.journals.clear()
+    append_rows(writer, rows(1, first=20))
+    until(lambda: held(server, run_dir))
+    writer.close()
+
+
+def test_no_file_stays_open_and_few_threads_are_used(tmp_path: Path, watching: Start) -> None:
+    server = MemoryServer()
+    started = [start_run(tmp_path / "wandb", f"r{i:03}", number=i) for i in range(120)]
+    before = set(threading.enumerate())
+    one = watching(server, tmp_path)
+    until(lambda: all(held(server, run_dir) for run_dir, _ in started))
+    assert len(set(threading.enumerate()) - before) < 20
+    mine = {writer.fileno() for _, writer in started}
+
+    def open_journals() -> int:
+        links = [f"/proc/self/fd/{fd}" for fd in os.listdir("/proc/self/fd") if int(fd) not in mine]
+        return sum(os.path.exists(link) and ".wandb" in os.readlink(link) for link in links)
+
+    until(lambda: open_journals() == 0)
+    assert one.running
+    for _, writer in started:
+        writer.close()
