@@ -29,10 +29,12 @@ from holdfast.errors import (
 )
 from holdfast.journal import Frame, scan
 from holdfast.records.decode import kind
+from holdfast.rundir import RunDir
 from holdfast.sync.context import Context, Wishes
-from holdfast.sync.follow import follow_run
+from holdfast.sync.followed import Followed
 from holdfast.sync.many import find, recall
 from holdfast.sync.one import sync_run
+from holdfast.sync.outage import is_of_server
 from holdfast.sync.report import Outcome
 from holdfast.sync.retry import Patience, RetryingTransport
 from holdfast.wire import (
@@ -138,18 +140,19 @@ class World:
             self._judge_error(error)
 
     def _sync(self, line: _Line, *, follow: bool) -> list[Outcome]:
-        """What `holdfast sync` does."""
+        """What `holdfast sync` does, and with ``follow`` what it does with --follow."""
         calls = self.calls
         stop = _Waits(self, line)
-        patience = Patience(None, longest=30.0, full_disk=True) if follow else Patience()
-        transport = RetryingTransport(
-            line, patience, say=self.log.append, stop=stop, clock=self.clock
+        patient = RetryingTransport(
+            line, Patience(), say=self.log.append, stop=stop, clock=self.clock
         )
-        viewer = transport.viewer()
+        viewer = patient.viewer()
+        transport = line if follow else patient
         context = Context(transport, SERVER, viewer, Listener(), stop=stop, clock=self.clock)
         found = find([self.folder], SERVER, Wishes())
-        recall(context, found)
-        one = follow_run if follow else sync_run
+        if not follow:
+            recall(context, found)
+        one = self._follow if follow else sync_run
         outcomes = []
         for run_dir in found.pending:
             self.log.append(f"{line.me} begins {run_dir.run_id}")
@@ -162,6 +165,30 @@ class World:
         assert self.calls - calls < _MOST_CALLS, "it asks without end"
         assert follow or stop.waited < _LONGEST_SYNC, "it waits without end"
         return outcomes
+
+    def _follow(self, context: Context, run_dir: RunDir) -> Outcome:
+        """What `holdfast.sync.watch` does with a run, in one thread, until somebody stops it."""
+        run = Followed(run_dir, self.now)
+        for _ in range(self.rng.randint(10, 300)):
+            try:
+                run.seen(run.look(self.now), self.now)
+            except FileNotFoundError:
+                gone = StorageError(f"{run_dir.journal} is gone", "it may have been moved")
+                return run.failed("files", gone, self.now, shared=True)
+            for turn in run.due(self.now, files=True):
+                try:
+                    result = run.begin(turn, context, lambda: True)()
+                except Exception as error:  # noqa: BLE001 - the run says what becomes of it
+                    shared = is_of_server(error)
+                    outcome = run.failed(turn, error, self.now, shared=shared)
+                    if not shared and run.has_ended(self.now):
+                        return outcome
+                else:
+                    done = run.ended(turn, result, self.now)
+                    if done is not None:
+                        return done
+            context.stop.wait(1.0)
+        raise Killed
 
     def clock(self) -> float:
         return self.now

@@ -46,16 +46,14 @@ class Patience:
     """How long to try again.
 
     Args:
-        limit: seconds without any success after which a request is given up; None for ever.
+        limit: seconds without any success after which a request is given up.
         first: seconds before the second try; doubled each time, with jitter.
         longest: the longest of these waits.
-        full_disk: whether to wait for a full server to have room again.
     """
 
-    limit: float | None = 120.0
+    limit: float = 120.0
     first: float = 0.2
     longest: float = 5.0
-    full_disk: bool = False
 
 
 class RetryingTransport:
@@ -155,9 +153,7 @@ class RetryingTransport:
             return False
         if error.code == "digest_mismatch":
             return damaged and tries < _FEW_TRIES
-        if error.status == 507:
-            return self._patience.full_disk
-        if error.code == "internal" and self._patience.limit is not None:
+        if error.code == "internal":
             return tries < _FEW_TRIES  # a defect seldom passes
         return error.status in _PASSING
 
@@ -176,19 +172,15 @@ class RetryingTransport:
         pause *= random.uniform(0.5, 1.0)
         pause = max(pause, asked_for(error))
         limit = self._patience.limit
-        if limit is not None and away + pause > limit:
+        if away + pause > limit:
             raise error
         with self._lock:
             if first := (tries == 1 and away == 0) or now - self._said_at >= _SAY_EVERY:
                 self._said_at = now
         if first:
-            self._say(f"{error.what}: trying again {_for_how_long(limit, away)}")
+            self._say(f"{error.what}: trying again for {max(limit - away, 0):.0f} s")
         if self._stop.wait(pause):
             raise StoppedError("stopped while waiting for the server", "run the command again")
-
-
-def _for_how_long(limit: float | None, away: float) -> str:
-    return "until it answers" if limit is None else f"for {max(limit - away, 0):.0f} s"
 
 
 def asked_for(error: HoldfastError) -> float:
