@@ -25,6 +25,7 @@ from holdfast.errors import HoldfastError
 __all__ = ["COMMANDS", "main"]
 
 COMMANDS = {
+    "doctor": "holdfast.cli.doctor",
     "login": "holdfast.cli.login",
     "repair": "holdfast.cli.repair",
     "serve": "holdfast.cli.serve",
