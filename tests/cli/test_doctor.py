@@ -49,7 +49,7 @@ def test_all_is_well(
     capsys.readouterr()
     code, lines = doctor(capsys)
     assert (code, lines[-1]) == (0, "nothing stands in the way")
-    assert "✓ folders: 1 runs found (1 confirmed, 0 pending)" in lines
+    assert "✓ folders: 1 run found (1 confirmed, 0 pending)" in lines
     assert any("is a Holdfast server" in line for line in lines)
     assert any("MB/s to the server" in line for line in lines)
 

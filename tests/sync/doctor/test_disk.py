@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -43,6 +44,22 @@ def test_a_full_disk_and_one_without_inodes(
         "warning",
         "92% of the disk's inodes are used",
     )
+
+
+@pytest.mark.parametrize(
+    ("number", "what"),
+    [(errno.EDQUOT, "your quota here is used up"), (errno.ENOSPC, "the disk is full")],
+)
+def test_a_disk_that_takes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, what: str
+) -> None:
+    def refuse(_: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    first, *_ = look_at_disk(tmp_path)
+    assert (first.severity, first.what) == ("error", what)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_no_place_for_temporary_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

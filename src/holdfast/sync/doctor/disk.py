@@ -5,6 +5,7 @@ Owns the marks at which it is said. Must not know what fills the disk.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -17,6 +18,7 @@ __all__ = ["look_at_disk", "look_at_temporary", "mark_of"]
 
 _SUBJECT = "disk"
 _MARKS: tuple[tuple[float, Severity], ...] = ((0.95, "error"), (0.9, "warning"), (0.8, "note"))
+_TRIED_BYTES = 64 << 10
 _SMALL_BYTES = 64 << 20
 _CURE = "free some space; `holdfast sync --clean` removes runs that the server has confirmed"
 
@@ -30,6 +32,7 @@ def look_at_disk(folder: Path) -> Iterator[Finding]:
         said = error.strerror or str(error)
         yield Finding(_SUBJECT, "error", "the disk cannot be asked for its room", said, "", folder)
         return
+    yield from _try(folder)
     # As `df` counts: what is kept for the administrator is no room for us.
     share = used / (used + free) if used + free else 0.0
     yield _found(folder, share, f"the disk is {share:.0%} full", f"{free / 1e9:,.1f} GB free")
@@ -39,6 +42,21 @@ def look_at_disk(folder: Path) -> Iterator[Finding]:
         if mark_of(share) != "ok":
             free_said = f"{inodes.f_favail:,} free"
             yield _found(folder, share, f"{share:.0%} of the disk's inodes are used", free_said)
+
+
+def _try(folder: Path) -> Iterator[Finding]:
+    """Whether the disk takes a few bytes: a quota shows in no number, only when one writes."""
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(_TRIED_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        words = {errno.EDQUOT: "your quota here is used up", errno.ENOSPC: "the disk is full"}
+        what = words.get(error.errno or 0)
+        if what:
+            yield Finding(_SUBJECT, "error", what, f"{folder}: {error.strerror}", _CURE, folder)
+        # Whatever else the disk says (read-only, no right) is told with the folder.
 
 
 def mark_of(share: float) -> Severity:

@@ -80,7 +80,8 @@ def _count(runs: Sequence[object], pending: Pending) -> Finding:
         return Finding("folders", "note", "no runs found", "", cure)
     evidence = f"{pending.confirmed} confirmed, {pending.runs} pending"
     evidence += f" ({pending.size / 1e6:,.1f} MB)" if pending.runs else ""
-    return Finding("folders", "ok", f"{len(runs)} runs found", evidence)
+    word = "run" if len(runs) == 1 else "runs"
+    return Finding("folders", "ok", f"{len(runs)} {word} found", evidence)
 
 
 def _one_each_device(folders: Sequence[Path]) -> Iterator[Path]:

@@ -28,7 +28,7 @@ _SLOW_ANSWER = 2.0
 _SKEW_SECONDS = 60.0
 _FIRST_BYTES = 256 << 10
 _PART_BYTES = 8 << 20  # the longest body that sync sends
-_QUICK = 2.0
+_QUICK = 10.0  # seconds that the longer body may be expected to take
 _LONG_SECONDS = 3600.0
 
 
