@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sync.making import Listener, append_rows, context, make_run, rows, start_run
 from sync.memory_server import MemoryServer
 from wandb_runs import Fixture, fixtures
@@ -355,3 +357,34 @@ def test_a_full_disk_leaves_the_journal_as_it_was(
     assert {path.name for path in run_dir.path.iterdir()} == {
         *("run-aaaa.wandb", "files", "logs", "tmp")
     }
+
+
+@settings(max_examples=50, deadline=None)
+@given(data=st.data())
+def test_whatever_is_damaged_the_rest_is_kept(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    """Flipped, zeroed and cut at random: what the reader finds is what the clean journal has."""
+    run_dir = make_run(tmp_path_factory.mktemp("run"), "aaaa", count=600)
+    content = bytearray(run_dir.journal.read_bytes())
+    for _ in range(data.draw(st.integers(0, 4))):
+        place = data.draw(st.integers(0, len(content) - 1))
+        length = data.draw(st.sampled_from([1, 16, 5000]))
+        change = data.draw(st.sampled_from(["flip", "zero", "cut"]))
+        if change == "cut":
+            del content[place + 1 :]
+        else:
+            mask = 0xFF if change == "flip" else 0
+            content[place : place + length] = bytes(
+                byte ^ mask if mask else 0 for byte in content[place : place + length]
+            )
+    run_dir.journal.write_bytes(content)
+    os.utime(run_dir.journal, (1.79e9, 1.79e9))  # without its header only its age tells
+    kept = steps(run_dir.journal)
+    found = repaired(run_dir)
+    assert steps(run_dir.journal) == kept
+    assert gaps(run_dir.journal) == []
+    assert verify_run(run_dir, Listener()).errors == []
+    assert not repaired(run_dir).changed
+    if found.original is not None:
+        assert found.original.read_bytes() == content

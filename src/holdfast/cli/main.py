@@ -25,6 +25,7 @@ from holdfast.errors import HoldfastError
 __all__ = ["COMMANDS", "main"]
 
 COMMANDS = {
+    "doctor": "holdfast.cli.doctor",
     "export": "holdfast.cli.export",
     "import": "holdfast.cli.import_",
     "login": "holdfast.cli.login",

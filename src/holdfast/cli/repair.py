@@ -100,9 +100,9 @@ def _lost(lost: Lost) -> str:
     if lost.after is None and lost.before is None:
         where = "there are no rows on either side"
     elif lost.before is None:
-        where = f"rows after step {lost.after:,}"
+        where = f"rows after step {lost.after:,}, if any"
     elif lost.after is None:
-        where = f"rows before step {lost.before:,}"
+        where = f"rows before step {lost.before:,}, if any"
     else:
         where = f"rows between steps {lost.after:,} and {lost.before:,}, if any"
     return f"bytes {lost.start:,} to {lost.end:,} ({lost.why}): {where}"

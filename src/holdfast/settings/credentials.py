@@ -15,7 +15,16 @@ from holdfast.settings import kinds
 from holdfast.settings.load import config_folder
 from holdfast.settings.table import Settings
 
-__all__ = ["Key", "forget_key", "is_loopback", "key_for", "origin_of", "save_key"]
+__all__ = [
+    "Key",
+    "credentials_path",
+    "forget_key",
+    "is_loopback",
+    "key_for",
+    "origin_of",
+    "save_key",
+    "saved_origins",
+]
 
 _WANDB_ADDRESS = "https://api.wandb.ai"
 _PORTS = {"http": 80, "https": 443}
@@ -52,7 +61,7 @@ def key_for(base_url: str, environ: Mapping[str, str] | None = None) -> Key | No
         return Key(own, "HOLDFAST_API_KEY")
     if wandb and origin == _configured(env, "WANDB_BASE_URL", _WANDB_ADDRESS):
         return Key(wandb, "WANDB_API_KEY")
-    path = _path(env)
+    path = credentials_path(env)
     if saved := _read(path).get(origin):
         return Key(saved, path)
     # Last, since a key that was saved for a local server is worth more than one made for W&B.
@@ -69,7 +78,7 @@ def save_key(base_url: str, key: str, environ: Mapping[str, str] | None = None) 
     key = key.strip()
     if not key or not key.isascii() or any(not c.isprintable() or c == " " for c in key):
         raise UsageError("the API key is empty or has characters that no key has", "copy it again")
-    path = _path(environ)
+    path = credentials_path(environ)
     keys = _read(path)
     keys[origin_of(base_url)] = key
     _write(path, keys)
@@ -78,7 +87,7 @@ def save_key(base_url: str, key: str, environ: Mapping[str, str] | None = None) 
 
 def forget_key(base_url: str, environ: Mapping[str, str] | None = None) -> bool:
     """Remove the key that was saved for an address; False when there was none."""
-    path = _path(environ)
+    path = credentials_path(environ)
     keys = _read(path)
     if keys.pop(origin_of(base_url), None) is None:
         return False
@@ -135,7 +144,17 @@ def _configured(env: Mapping[str, str], variable: str, default: str) -> str:
         return ""  # `load` says what is wrong with it; here it only means: no key for anybody
 
 
-def _path(environ: Mapping[str, str] | None) -> str:
+def saved_origins(environ: Mapping[str, str] | None = None) -> list[str]:
+    """The addresses for which a key is kept.
+
+    Raises:
+        DamagedError: the credentials file is not readable as what it should be.
+    """
+    return sorted(_read(credentials_path(environ)))
+
+
+def credentials_path(environ: Mapping[str, str] | None = None) -> str:
+    """Where keys are kept."""
     return os.path.join(config_folder(environ), "credentials")
 
 

@@ -26,7 +26,7 @@ from holdfast.wire.headers import RETRY_AFTER
 from holdfast.wire.messages import Viewer
 from holdfast.wire.refusals import refusal
 
-__all__ = ["Connection", "Pace", "Response"]
+__all__ = ["Connection", "Pace", "Response", "proxy_for"]
 
 _STREAM_BYTES = 1 << 18
 _API_VERSION = 1
@@ -264,7 +264,7 @@ def _check_address(base_url: str) -> str:
 
 def _make_pool(url: str, timeout: urllib3.Timeout, size: int) -> urllib3.PoolManager:
     options: dict[str, Any] = {"timeout": timeout, "maxsize": size, "block": False}
-    proxy = _proxy_for(url)
+    proxy = proxy_for(url)
     if url.startswith("https:") or (proxy or "").startswith("https:"):
         options["ssl_context"] = _trust()
     if not proxy:
@@ -283,7 +283,7 @@ def _make_pool(url: str, timeout: urllib3.Timeout, size: int) -> urllib3.PoolMan
     return urllib3.ProxyManager(proxy, **options)
 
 
-def _proxy_for(url: str) -> str | None:
+def proxy_for(url: str) -> str | None:
     """The proxy that the environment (or the system) names for this address; none for loopback."""
     parts = urlsplit(url)
     host = parts.hostname or ""
