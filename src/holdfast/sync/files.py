@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from holdfast.errors import RefusedError
+from holdfast.sync.wanted import EVERY_FILE, Wanted
 from holdfast.wire import FileEntry, check_file_path
 from holdfast.wire.digests import format_digest
 
@@ -52,12 +53,15 @@ class Catalogue:
         entries: what can be sent, by path.
         skipped: a line for each thing that is no file (socket, dangling link, …): nothing is lost.
         unreadable: a line for each file that lies there and cannot be read.
+        left_out: how many files there are that are not wanted.
     """
 
     root: Path
+    wanted: Wanted = EVERY_FILE
     entries: dict[str, FileEntry] = field(default_factory=dict)
     skipped: list[str] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
+    left_out: int = 0
     _stamps: dict[str, _Stamp] = field(default_factory=dict)
 
     def refresh(self, *, stop: Callable[[], bool] = lambda: False) -> bool:
@@ -67,11 +71,14 @@ class Catalogue:
             stop: asked between files; True leaves the rest for later.
         """
         before = dict(self.entries)
-        self.skipped, self.unreadable = [], []
+        self.skipped, self.unreadable, self.left_out = [], [], 0
         seen = set()
         for path, found in _walk(self.root):
             if stop():
                 return self.entries != before
+            if not self.wanted.takes(path):
+                self.left_out += 1
+                continue
             if isinstance(found, _Odd):
                 (self.unreadable if found.lost else self.skipped).append(f"{path}: {found.why}")
                 continue
