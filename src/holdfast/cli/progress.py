@@ -110,6 +110,7 @@ def outcome_line(outcome: Outcome) -> str:
     what = {
         "confirmed": "confirmed",
         "running": "still running, confirmed up to now",
+        "partial": "confirmed but for the files left out, so not confirmed as a whole",
         "sent": "sent, not verified",
     }[outcome.state]
     return f"✓ {name}: {what} ({counts}{gaps})"

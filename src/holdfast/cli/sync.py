@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from holdfast.cli.carried import confirm_runs
 from holdfast.cli.codes import shared_code
 from holdfast.cli.contact import meet
 from holdfast.cli.keys import find_key, offer_to_keep
-from holdfast.cli.progress import Progress, outcome_line
+from holdfast.cli.progress import Progress, outcome_line, size_text
+from holdfast.cli.sync_words import choose, declare, is_old, wishes_of, without_meaning
 from holdfast.errors import UsageError
 from holdfast.rundir import RunDir
 from holdfast.settings import load
@@ -39,32 +41,7 @@ def add(subparsers: Any) -> None:
         description="Send runs to the server and confirm them. PATH is a run folder, a .wandb "
         "file, a wandb folder, or any folder above; by default the current one.",
     )
-    option = parser.add_argument
-    option("paths", nargs="*", metavar="PATH", type=Path, help="where to look for runs")
-    option("--dry-run", action="store_true", help="say what would be sent, send nothing")
-    option("--include-synced", action="store_true", help="also runs that are confirmed already")
-    option("--project", default="", metavar="NAME", help="put the runs into this project")
-    option("--entity", default="", metavar="NAME", help="put the runs under this user or team")
-    option("--id", default="", metavar="ID", help="give the run this id (one run only)")
-    option("--clean", action="store_true", help="remove run folders that the server confirmed")
-    option(
-        "--receipt",
-        type=Path,
-        metavar="FILE",
-        help="ask no server: take the receipts that `holdfast import --receipt` wrote",
-    )
-    option("--jobs", type=_positive, default=4, metavar="N", help="runs at a time (default: 4)")
-    option("--json", action="store_true", help="print one JSON object at the end, for scripts")
-    option("--follow", action="store_true", help="go on while runs are written, until their end")
-    option("--no-verify", action="store_true", help="send without asking for a receipt")
-    option("--base-url", metavar="ADDRESS", help="the server (default: setting base_url)")
-    option(
-        "--timeout",
-        type=_positive,
-        metavar="SECONDS",
-        help="give up when the server has been away this long (default: 120, at the start 5; "
-        "for ever with --follow)",
-    )
+    declare(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -73,8 +50,10 @@ def run(args: argparse.Namespace) -> int:
         paths = args.paths or [Path()]
         return confirm_runs(args.receipt, paths, clean=args.clean, as_json=args.json)
     settings = load({"base_url": args.base_url})
-    wishes = Wishes(args.entity, args.project, args.id, verify=not args.no_verify)
-    found = find(args.paths or [Path()], settings.base_url, wishes)
+    wishes = wishes_of(args)
+    for line in without_meaning(args):
+        print(f"holdfast: {line}", file=sys.stderr)
+    found = choose(args, find(args.paths or [Path()], settings.base_url, wishes))
     runs = found.pending + (found.synced if args.include_synced else [])
     _check_one_id(args.id, runs)
     if args.dry_run:
@@ -148,8 +127,9 @@ def _clean(
     """Remove what is confirmed; returns the outcomes of folders that had to be kept."""
     confirmed = {outcome.run_dir: None for outcome in sent if outcome.state == "confirmed"}
     confirmed.update(dict.fromkeys(found.synced))
+    old = filter(is_old(args, datetime.now()), confirmed)  # noqa: DTZ005  as folders are named
     kept = []
-    for outcome in work_off(confirmed, lambda run: remove_run(context, run), args.jobs):
+    for outcome in work_off(old, lambda run: remove_run(context, run), args.jobs):
         if outcome.ok:
             if not args.json:
                 say(f"  removed {outcome.run_dir.path}")
@@ -169,6 +149,9 @@ def _tell(args: argparse.Namespace, outcome: Outcome, say: Callable[[str], None]
         say(f"    {outcome.url}")
     for note in outcome.notes:
         say(f"    {note}")
+    if args.verbose:
+        counts = ", ".join(f"{count:,} {kind}" for kind, count in sorted(outcome.records.items()))
+        say(f"    {outcome.run_dir.path}: {size_text(outcome.sent)} sent; records: {counts}")
 
 
 def _tell_plan(args: argparse.Namespace, found: Found, runs: Sequence[RunDir]) -> int:
@@ -176,7 +159,7 @@ def _tell_plan(args: argparse.Namespace, found: Found, runs: Sequence[RunDir]) -
         plan = {"pending": [str(run.path) for run in runs], "missing": _errors(found)}
         print(json.dumps(plan))
     else:
-        for run_dir in runs:
+        for run_dir in runs[: args.show or None]:
             print(f"would send {run_dir.path}")
         print(_summary_of_found(found, runs))
         _tell_missing(found)
@@ -209,7 +192,8 @@ def _finish(
     else:
         good = sum(outcome.ok for outcome in outcomes)
         rows = sum(outcome.rows for outcome in outcomes if outcome.ok)
-        word = "sent" if args.no_verify else "confirmed"
+        partial = any(outcome.state == "partial" for outcome in outcomes)
+        word = "sent" if args.no_verify or partial else "confirmed"
         print(f"{good} of {len(outcomes)} runs {word}, {rows:,} rows, at {base_url}")
     return code
 
@@ -239,10 +223,3 @@ def _check_one_id(wanted: str, runs: Sequence[RunDir]) -> None:
     ids = {run_dir.run_id for run_dir in runs}
     if wanted and len(ids) > 1:
         raise UsageError(f"--id {wanted} for {len(ids)} different runs", "name one run's folder")
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
-    return number

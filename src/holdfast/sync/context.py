@@ -16,6 +16,7 @@ from holdfast.records.decode import parse
 from holdfast.rundir import RunDir
 from holdfast.sync.report import Reporter
 from holdfast.sync.transport import Transport
+from holdfast.sync.wanted import EVERY_FILE, Wanted
 from holdfast.wire import Viewer
 
 __all__ = ["Context", "Wishes", "address"]
@@ -30,12 +31,16 @@ class Wishes:
     Args:
         entity, project, run_id: used instead of the journal's; empty for the journal's.
         verify: ask for a receipt and compare it.
+        mark: leave receipt and marker in the run folder.
+        files: which files are sent.
     """
 
     entity: str = ""
     project: str = ""
     run_id: str = ""
     verify: bool = True
+    mark: bool = True
+    files: Wanted = EVERY_FILE
 
 
 @dataclass(frozen=True)

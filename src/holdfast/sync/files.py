@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from holdfast.errors import RefusedError
+from holdfast.sync.wanted import EVERY_FILE, Wanted
 from holdfast.wire import FileEntry, check_file_path
 from holdfast.wire.digests import format_digest
 
@@ -61,13 +62,16 @@ class Catalogue:
         skipped: a line for each thing that is no file (socket, dangling link, …): nothing is lost.
         unreadable: a line for each file that lies there and cannot be read.
         waiting: bytes of files that are new or changed and were not meant, at the last look.
+        left_out: how many files there are that are not wanted.
     """
 
     root: Path
+    wanted: Wanted = EVERY_FILE
     entries: dict[str, FileEntry] = field(default_factory=dict)
     skipped: list[str] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
     waiting: int = 0
+    left_out: int = 0
     _stamps: dict[str, _Stamp] = field(default_factory=dict)
 
     def refresh(self, *, some: Some = every, stop: Callable[[], bool] = lambda: False) -> None:
@@ -77,11 +81,14 @@ class Catalogue:
             some: of which files digests are taken; the others stay as they are.
             stop: asked between files; True leaves the rest for later.
         """
-        self.skipped, self.unreadable, self.waiting = [], [], 0
+        self.skipped, self.unreadable, self.waiting, self.left_out = [], [], 0, 0
         seen = set()
         for path, found in _walk(self.root):
             if stop():
                 return
+            if not self.wanted.takes(path):
+                self.left_out += 1
+                continue
             if isinstance(found, _Odd):
                 (self.unreadable if found.lost else self.skipped).append(f"{path}: {found.why}")
                 continue

@@ -109,7 +109,7 @@ class RunSync:
         self._sight: Sight | None = None
         self._skipped: set[str] = set()
         self._shipped: dict[str, FileEntry] = {}
-        self.catalogue = Catalogue(run_dir.files)
+        self.catalogue = Catalogue(run_dir.files, context.wishes.files)
 
     def read(self, writer: str) -> None:
         """Survey the whole journal as it lies there now."""
@@ -267,6 +267,11 @@ class RunSync:
                 f"{self.catalogue.unreadable[0]}",
                 "give read permission and sync again",
             )
+        if self.catalogue.left_out:
+            # Not confirmed: a receipt kept here would say so of the whole folder.
+            outcome.state = "partial"
+            outcome.notes.append(f"{self.catalogue.left_out} files left out, as was asked")
+            return
         final = survey.complete or writer == "gone"
         outcome.state = "confirmed" if final else "running"
         self._keep(receipt, writer, final=final)
@@ -291,7 +296,7 @@ class RunSync:
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     def _keep(self, receipt: Receipt, writer: str, *, final: bool) -> None:
-        if self._sight is None:
+        if self._sight is None or not self._context.wishes.mark:
             return
         kept = Kept(self._context.base_url, self._sight, writer, receipt)
         try:

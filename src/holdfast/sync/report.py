@@ -15,9 +15,10 @@ from holdfast.wire import Receipt
 
 __all__ = ["Outcome", "Reporter", "State", "defect"]
 
-State = Literal["confirmed", "running", "sent", "empty", "failed"]
-"""confirmed: all of it is proven to be there; running: all up to now is, and more will come; sent:
-it went out and no receipt was asked for; empty: nothing was written yet; failed: see the error."""
+State = Literal["confirmed", "running", "partial", "sent", "empty", "failed"]
+"""confirmed: all of it is proven to be there; running: all up to now is, and more will come;
+partial: all is but the files that were left out on wish; sent: it went out and no receipt was asked
+for; empty: nothing was written yet; failed: see the error."""
 
 
 class Reporter(Protocol):

@@ -1,0 +1,44 @@
+"""Which files of a run are sent, where the caller wants less than all.
+
+Owns the wish and its rule. Must not know how files are found or sent.
+"""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import NamedTuple
+
+__all__ = ["EVERY_FILE", "Wanted"]
+
+_MEDIA = "media/"
+
+
+class Wanted(NamedTuple):
+    """A wish; the empty one is for every file.
+
+    Args:
+        include: globs of which one has to match; none for every file. ``*`` goes over folders.
+        exclude: globs of which none may match.
+        media: whether what rows show (``media/``) is sent.
+
+    Example:
+        >>> wanted = Wanted(exclude=("*.ckpt",), media=False)
+        >>> [wanted.takes(path) for path in ("a/b.ckpt", "media/x.png", "config.yaml")]
+        [False, False, True]
+    """
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    media: bool = True
+
+    def takes(self, path: str) -> bool:
+        """Whether the file at this path below ``files/`` is meant."""
+        if not self.media and path.startswith(_MEDIA):
+            return False
+        if any(fnmatchcase(path, glob) for glob in self.exclude):
+            return False
+        return not self.include or any(fnmatchcase(path, glob) for glob in self.include)
+
+
+EVERY_FILE = Wanted()
+"""The usual wish."""

@@ -1,0 +1,179 @@
+"""The words that `wandb sync` had: what they choose, and what is said of those that do nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
+from sync.making import make_run
+from sync.memory_server import MemoryServer
+from sync.over_http import OverHttp
+from wire.fault_server import FaultServer
+
+from holdfast.cli.main import main
+from holdfast.rundir import RunDir
+
+
+@pytest.fixture(autouse=True)
+def _own_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith(("HOLDFAST_", "WANDB_")) or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOLDFAST_CONFIG_DIR", str(tmp_path / "config"))
+    monkeypatch.setenv("HOLDFAST_API_KEY", "key")
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[MemoryServer]:
+    memory = MemoryServer()
+    with FaultServer(OverHttp(memory)) as server:
+        monkeypatch.setenv("HOLDFAST_BASE_URL", server.url)
+        yield memory
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> list[RunDir]:
+    """Two begun offline, one online."""
+    made = [make_run(tmp_path / "wandb", f"{n}a", number=n) for n in (1, 2, 3)]
+    online = made[2].path.with_name(made[2].path.name.removeprefix("offline-"))
+    made[2].path.rename(online)
+    return [*made[:2], RunDir(online / made[2].journal.name)]
+
+
+def planned(capsys: pytest.CaptureFixture[str], *words: str) -> list[str]:
+    assert main(["sync", "--dry-run", "--json", *words]) == 0
+    pending: list[str] = json.loads(capsys.readouterr().out)["pending"]
+    return [path[-2:] for path in pending]
+
+
+@pytest.mark.parametrize(
+    ("words", "chosen"),
+    [
+        ("--sync-all", "1a 2a 3a"),
+        ("--no-include-online", "1a 2a"),
+        ("--skip-online", "1a 2a"),
+        ("--no-include-offline", "3a"),
+        ("--no-include-offline --include-offline --no-skip-online", "1a 2a 3a"),
+        ("--include-globs run-1*,run-3*", "1a 3a"),
+        ("--exclude-globs run-1a.wandb", "2a 3a"),
+        ("--ignore run-1a.wandb", "2a 3a"),
+        ("--include-globs * --exclude-globs *2*", "1a 3a"),
+        ("--append -y --yes -n 2 -v --legacy --clean-force", "1a 2a 3a"),
+    ],
+)
+def test_which_runs(
+    capsys: pytest.CaptureFixture[str], runs: list[RunDir], words: str, chosen: str
+) -> None:
+    assert planned(capsys, *words.split()) == chosen.split()
+
+
+def test_show(capsys: pytest.CaptureFixture[str], runs: list[RunDir]) -> None:
+    assert main(["sync", "--dry-run", "--show", "2"]) == 0
+    out = capsys.readouterr().out
+    assert out.count("would send") == 2
+    assert "3 runs to send" in out
+
+
+def test_short_words_and_marks(
+    served: MemoryServer, capsys: pytest.CaptureFixture[str], runs: list[RunDir]
+) -> None:
+    words = ["sync", "-p", "p", "-e", "e", "-n", "1", "-v", "--no-mark-synced"]
+    assert main([*words, str(runs[0].path)]) == 0
+    assert "1 exit" in capsys.readouterr().err
+    assert [str(journal.run) for journal in served.journals] == ["e/p/1a"]
+    assert not runs[0].synced_marker.exists()
+    assert not runs[0].receipt.exists()
+    assert main(["sync", "--mark-synced", "--sync-all"]) == 0
+    assert all(run_dir.synced_marker.exists() for run_dir in runs)
+    capsys.readouterr()
+    assert planned(capsys) == []
+    assert planned(capsys, "--include-synced") == ["1a", "2a", "3a"]
+    assert planned(capsys, "--no-skip-synced", "--skip-synced") == []
+
+
+def test_clean_by_age(
+    served: MemoryServer, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    old = make_run(tmp_path / "wandb", "aa")
+    now = datetime.now(timezone.utc).astimezone()
+    new = make_run(tmp_path / "wandb", "bb")
+    fresh = new.path.with_name(f"offline-run-{now:%Y%m%d_%H%M%S}-bb")
+    new.path.rename(fresh)
+    past = old.path.with_name("offline-run-20200101_000000-aa")
+    old.path.rename(past)
+    assert main(["sync", "--clean", "--clean-old-hours", "24"]) == 0
+    assert (past.exists(), fresh.exists()) == (False, True)
+    assert main(["sync", "--clean"]) == 0
+    assert not fresh.exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "sent", "left_out"),
+    [
+        (["--skip-media"], {"a.txt", "deep/b.ckpt"}, 1),
+        (["--exclude", "*.ckpt", "--exclude", "a.*"], {"media/x.png"}, 2),
+        (["--include", "*.txt", "--include", "media/*"], {"a.txt", "media/x.png"}, 1),
+        (["--include", "*", "--exclude", "none"], {"a.txt", "deep/b.ckpt", "media/x.png"}, 0),
+    ],
+)
+def test_which_files(
+    served: MemoryServer,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    words: list[str],
+    sent: set[str],
+    left_out: int,
+) -> None:
+    files = {"a.txt": b"a", "deep/b.ckpt": b"b", "media/x.png": b"x"}
+    run_dir = make_run(tmp_path / "wandb", "aa", files=files)
+    assert main(["sync", "--json", *words]) == 0
+    (run,) = json.loads(capsys.readouterr().out)["runs"]
+    (named,) = served.files.values()
+    assert set(named) == sent
+    assert run["state"] == ("partial" if left_out else "confirmed")
+    assert run_dir.receipt.exists() == (not left_out)
+    assert main(["sync", "--clean", *words]) == 0
+    said = capsys.readouterr()
+    if left_out:
+        assert f"{left_out} files left out, as was asked" in said.err
+        assert "1 of 1 runs sent" in said.out
+        assert run_dir.path.exists()
+        assert main(["sync"]) == 0
+        assert run_dir.receipt.exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--sync-tensorboard"],
+        ["--job-type", "x"],
+        ["--job_type", "x"],
+        ["--replace-tags", "a=b"],
+        ["--skip-artifacts"],
+        ["--view"],
+    ],
+)
+def test_what_does_nothing_says_so_in_one_line(
+    served: MemoryServer,
+    capsys: pytest.CaptureFixture[str],
+    runs: list[RunDir],
+    words: list[str],
+) -> None:
+    assert main(["sync", "--dry-run", *words]) == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "does nothing" in line
+    assert main(["sync", "--dry-run", "--no-sync-tensorboard"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_what_must_stay_here_is_not_sent(
+    served: MemoryServer, capsys: pytest.CaptureFixture[str], runs: list[RunDir]
+) -> None:
+    assert main(["sync", "--skip-console"]) == 2
+    assert "the journal is sent whole" in capsys.readouterr().err
+    assert not served.journals
