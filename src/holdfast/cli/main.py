@@ -26,6 +26,7 @@ __all__ = ["COMMANDS", "main"]
 
 COMMANDS = {
     "login": "holdfast.cli.login",
+    "run": "holdfast.cli.run",
     "serve": "holdfast.cli.serve",
     "status": "holdfast.cli.status",
     "sync": "holdfast.cli.sync",
