@@ -18,6 +18,7 @@ from bench.report import save, table
 from bench.stream_rounds import stream_rounds
 from bench.sync_rounds import Shape, sync_rounds
 from bench.tools import TOOLS
+from bench.watch_rounds import Fleet, watch_rounds
 
 __all__ = ["main"]
 
@@ -32,10 +33,13 @@ class Sizes:
     big: Shape
     small: Shape
     stream_rows: int
+    fleet: Fleet
 
 
-_FULL = Sizes(5, 10_000, 3, Shape("big", 1, 100_000), Shape("small", 200, 100), 10_000)
-_QUICK = Sizes(2, 300, 1, Shape("big", 1, 1_000), Shape("small", 5, 10), 100)
+_LONG, _MANY = Shape("big", 1, 100_000), Shape("small", 200, 100)
+_FULL = Sizes(5, 10_000, 3, _LONG, _MANY, 10_000, Fleet(2_000, 60, 20, 10))
+_SHORT, _FEW = Shape("big", 1, 1_000), Shape("small", 5, 10)
+_QUICK = Sizes(2, 300, 1, _SHORT, _FEW, 100, Fleet(10, 3, 1, 0.5))
 
 
 def main(words: list[str] | None = None) -> int:
@@ -54,6 +58,8 @@ def main(words: list[str] | None = None) -> int:
             if "holdfast" in args.tools:
                 _say(f"live clients: {sizes.sync_rounds} rounds of {sizes.stream_rows:,} rows each")
                 stream_rounds(samples, root, sizes.sync_rounds, sizes.stream_rows)
+                _say(f"watch: {sizes.fleet}")
+                watch_rounds(samples, root, sizes.fleet)
     except ChildError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1

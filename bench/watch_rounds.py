@@ -28,7 +28,7 @@ from bench.tools import PROJECT
 __all__ = ["Fleet", "watch_rounds"]
 
 _SETTLE_S = 300.0
-_LAST_S = 10.0
+_TICK_S = 0.01  # times of CPU are told in steps of this
 
 
 @dataclass(frozen=True)
@@ -112,9 +112,8 @@ def _measure(
     last = {run: len(steps) - 1 for run, steps in written.items()}
     _until(lambda: _noted(seen, _last_steps(server)) == last, "not all rows arrived")
     late = sorted(_delays(written, seen, begin))
-    idle, cpu = time.time() + _LAST_S, 0.0
-    time.sleep(_LAST_S)
-    cpu = _cpu(process)
+    time.sleep(fleet.idle_s)  # the last files are looked at meanwhile
+    idle, cpu = time.time(), _cpu(process)
     time.sleep(fleet.idle_s)
     return {
         "watch_p50_s": late[len(late) // 2],
@@ -122,7 +121,7 @@ def _measure(
         "watch_max_s": late[-1],
         "watch_mb": most,
         "watch_busy_cores": busy,
-        "watch_idle_cores": (_cpu(process) - cpu) / (time.time() - idle),
+        "watch_idle_cores": max(_TICK_S, _cpu(process) - cpu) / (time.time() - idle),
         "watch_server_cores": server_busy,
     }
 

@@ -30,6 +30,7 @@ COMMANDS = {
     "import": "holdfast.cli.import_",
     "login": "holdfast.cli.login",
     "repair": "holdfast.cli.repair",
+    "run": "holdfast.cli.run",
     "serve": "holdfast.cli.serve",
     "status": "holdfast.cli.status",
     "sync": "holdfast.cli.sync",

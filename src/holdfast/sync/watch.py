@@ -144,7 +144,7 @@ class Watcher:
             "files": _Lane(Crew("files", _FILE_THREADS, self._done)),
             "large": _Lane(Crew("large", _LARGE_THREADS, self._done)),
         }
-        self._noted_at = clock()
+        self._noted_at = clock() - _STATE_SECONDS
         self._lasting = any(source.lasting for source in sources)
 
     @property
