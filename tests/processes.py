@@ -99,6 +99,12 @@ class Server:
             raise
 
     @property
+    def pid(self) -> int:
+        """Of the process that runs now."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def key(self) -> str:
         """The key that the first start saved for its user."""
         keys: dict[str, str] = json.loads((self.config / "credentials").read_text())

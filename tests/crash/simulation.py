@@ -109,6 +109,7 @@ class World:
         self.calls = 0
         self._kinds: Sequence[str] = rng.sample(_KINDS, rng.randint(1, 6))
         self._rate = rng.choice((0.03, 0.1, 0.3))
+        self._longest_body = rng.choice((_PART_BYTES, _PART_BYTES, 70_000))  # in the calm too
         self._away_until = 0.0
         self._revoked = False
         self._late: list[Callable[[], object]] = []
@@ -195,7 +196,7 @@ class World:
 
     # The server and the way to it
 
-    def request(self, line: _Line, method: str, act: Callable[[], T]) -> T:
+    def request(self, line: _Line, method: str, act: Callable[[], T], size: int = 0) -> T:
         """One request, on a network that may do anything with it."""
         self.turns.pause(line.me)
         self.calls += 1
@@ -210,6 +211,8 @@ class World:
             raise AuthError("this server does not know the API key", "log in")
         if fault == "killed":
             raise Killed
+        if size > self._longest_body:
+            raise refused("", 413)
         if fault == "late":
             self._late.append(act)
             raise UnreachableError("away", "try again")
@@ -383,8 +386,8 @@ class _Line:
         self.me = me
         self._world = world
 
-    def _ask(self, method: str, act: Callable[[], T]) -> T:
-        return self._world.request(self, method, act)
+    def _ask(self, method: str, act: Callable[[], T], size: int = 0) -> T:
+        return self._world.request(self, method, act, size)
 
     @property
     def _server(self) -> MemoryServer:
@@ -414,11 +417,14 @@ class _Line:
         self, entity: str, digest: str, offset: int, size: int, data: bytes
     ) -> PartAnswer:
         return self._ask(
-            f"part {offset}", lambda: self._server.send_part(entity, digest, offset, size, data)
+            f"part {offset}",
+            lambda: self._server.send_part(entity, digest, offset, size, data),
+            len(data),
         )
 
     def send_pack(self, entity: str, blobs: Sequence[tuple[str, bytes]]) -> int:
-        return self._ask("pack", lambda: self._server.send_pack(entity, blobs))
+        size = sum(len(data) for _, data in blobs)
+        return self._ask("pack", lambda: self._server.send_pack(entity, blobs), size)
 
     def receipt(self, journal: JournalPath, claim: Claim) -> Receipt:
         return self._ask(

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from holdfast.errors import UsageError
+from holdfast.errors import RefusedError, UsageError
 from holdfast.ids import RunPath, check_entity, check_project, check_run_id
 from holdfast.records.decode import parse
 from holdfast.rundir import RunDir
@@ -19,9 +19,10 @@ from holdfast.sync.transport import Transport
 from holdfast.sync.wanted import EVERY_FILE, Wanted
 from holdfast.wire import Viewer
 
-__all__ = ["Context", "Wishes", "address"]
+__all__ = ["Bodies", "Context", "Wishes", "address"]
 
 _NO_PROJECT = "uncategorized"
+_LEAST_BYTES = 64 << 10
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,24 @@ class Wishes:
     files: Wanted = EVERY_FILE
 
 
+class Bodies:
+    """How long a body may be: what the server says, and less once a proxy has refused one.
+
+    Attributes:
+        limit: bytes.
+    """
+
+    def __init__(self) -> None:
+        self.limit = 1 << 40
+
+    def shrink(self, refused: int) -> bool:
+        """From now on half of what was refused; False when that was as little as can be."""
+        if refused <= _LEAST_BYTES:
+            return False
+        self.limit = min(self.limit, max(_LEAST_BYTES, refused // 2))
+        return True
+
+
 @dataclass(frozen=True)
 class Context:
     """Shared by all runs of one call of sync.
@@ -55,6 +74,7 @@ class Context:
         wishes: what the caller wants.
         stop: set to end early; all waits are waits for it.
         clock: seconds that only grow.
+        bodies: how long a request's body may be.
     """
 
     transport: Transport
@@ -64,6 +84,16 @@ class Context:
     wishes: Wishes = field(default_factory=Wishes)
     stop: threading.Event = field(default_factory=threading.Event)
     clock: Callable[[], float] = time.monotonic
+    bodies: Bodies = field(default_factory=Bodies)
+
+    def send_less(self, error: RefusedError, size: int) -> bool:
+        """Whether to send again in smaller bodies what was refused as ``size`` bytes."""
+        first = self.bodies.limit > size
+        if error.status != 413 or not self.bodies.shrink(size):
+            return False
+        if first:
+            self.report.say(f"{error.what}: sending less at a time")
+        return True
 
 
 def address(

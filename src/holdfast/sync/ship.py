@@ -41,7 +41,6 @@ class JournalShipper:
         self._context = context
         self._run_dir = run_dir
         self._of = of
-        self._limit = min(CHUNK_BYTES, context.viewer.chunk_bytes)
         self._corrections = 0
 
     def ship(self, survey: Survey, writer: str) -> None:
@@ -82,7 +81,16 @@ class JournalShipper:
                     "raise the server's limit for chunks",
                     code="too_large",
                 )
-            self._send(survey.read(self.position, to), writer)
+            try:
+                self._send(survey.read(self.position, to), writer)
+            except RefusedError as error:
+                smaller = self._context.send_less(error, to - self.position)
+                if not smaller or survey.next_end(self.position, self._limit) >= to:
+                    raise
+
+    @property
+    def _limit(self) -> int:
+        return min(CHUNK_BYTES, self._context.viewer.chunk_bytes, self._context.bodies.limit)
 
     def tell(self, writer: str) -> None:
         """Say how the writer is, without sending any bytes."""

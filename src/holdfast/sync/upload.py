@@ -96,21 +96,36 @@ class FileShipper:
     def _upload(self, wanted: Sequence[FileEntry]) -> list[str]:
         """Send these files; returns the paths of those that are no longer what they were."""
         changed = []
-        small = [entry for entry in wanted if entry.size <= self._small]
-        for group in _groups(small, self._pack_bytes):
-            changed += self._send_pack(group)
+        limit = self._small
+        changed += self._send_packs([entry for entry in wanted if entry.size <= limit])
         for entry in wanted:
-            if entry.size > self._small:
+            if entry.size > limit:
                 try:
                     self._send_parts(entry)
                 except ChangedError:
                     changed.append(entry.path)
         return changed
 
+    def _send_packs(self, small: Sequence[FileEntry]) -> list[str]:
+        changed = []
+        for group in _groups(small, self._pack_bytes):
+            try:
+                changed += self._send_pack(group)
+            except RefusedError as error:
+                size = sum(entry.size for entry in group)
+                if len(group) == 1 or not self._context.send_less(error, size):
+                    raise
+                changed += self._send_packs(group)
+        return changed
+
+    @property
+    def _part_bytes(self) -> int:
+        return min(_PART_BYTES, self._context.viewer.part_bytes, self._context.bodies.limit)
+
     @property
     def _pack_bytes(self) -> int:
         # The line that names a pack's blobs counts too: 120 bytes each are enough for it.
-        return min(_PACK_BYTES, self._context.viewer.part_bytes) - 120 * _PACK_FILES
+        return min(_PACK_BYTES, self._part_bytes) - 120 * _PACK_FILES
 
     @property
     def _small(self) -> int:
@@ -139,7 +154,6 @@ class FileShipper:
         transport, entity = self._context.transport, self._of.run.entity
         state = transport.upload_state(entity, entry.digest)
         self._context.report.advance(self._run_dir, state.offset)
-        part = min(_PART_BYTES, self._context.viewer.part_bytes)
         stuck = 0
         try:
             with open_regular(self._catalogue.root / entry.path) as file:
@@ -147,8 +161,13 @@ class FileShipper:
                     self._check_stop()
                     before = state.offset
                     os.lseek(file.fd, before, os.SEEK_SET)
-                    data = _read_exactly(file.fd, min(part, entry.size - before))
-                    state = self._send_part(entry, before, data)
+                    data = _read_exactly(file.fd, min(self._part_bytes, entry.size - before))
+                    try:
+                        state = self._send_part(entry, before, data)
+                    except RefusedError as error:
+                        if not self._context.send_less(error, len(data)):
+                            raise
+                        continue
                     stuck = 0 if state.offset > before else stuck + 1
                     if stuck > _MAX_STUCK and not state.complete:
                         raise RefusedError(
