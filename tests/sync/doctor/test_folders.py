@@ -39,6 +39,7 @@ def test_why_a_run_is_pending(tmp_path: Path) -> None:
     pending = Pending()
     [found] = looked(run_dir, pending)
     assert (found.what, found.evidence) == ("pending", "it was never sent, or not to its end")
+    assert 50 < pending.longest < 500
     assert (pending.runs, pending.size) == (1, run_dir.journal.stat().st_size + 6)
     run_dir.synced_marker.touch()
     assert "W&B's tools marked it" in looked(run_dir)[0].evidence

@@ -17,7 +17,7 @@ from sync.over_http import OverHttp
 from wire.fault_server import CLOSE, STALL, Answer, FaultServer, Request, http
 
 from holdfast.sync.doctor.finding import Finding
-from holdfast.sync.doctor.network import Way, look_at_network, look_at_speed
+from holdfast.sync.doctor.network import Way, look_at_limits, look_at_network, look_at_speed
 from holdfast.wire import error_body
 
 
@@ -222,6 +222,13 @@ def test_a_limit_for_bodies_on_the_way(status: int, words: str) -> None:
         [found] = look_at_speed(way(server.url), 0)
     assert found.severity == "error"
     assert words in found.what
+
+
+def test_a_record_that_is_longer_than_the_server_takes() -> None:
+    viewer = MemoryServer().viewer()
+    assert list(look_at_limits(viewer, viewer.chunk_bytes)) == []
+    [found] = look_at_limits(viewer, viewer.chunk_bytes + 1)
+    assert found.severity == "error"
 
 
 def test_a_slow_link_is_not_measured_for_long(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from holdfast.sync.doctor.finding import Finding
 from holdfast.sync.doctor.folders import Pending, look_at_folder
 from holdfast.sync.doctor.key import look_at_key
 from holdfast.sync.doctor.locks import look_at_locks
-from holdfast.sync.doctor.network import Way, look_at_network, look_at_speed
+from holdfast.sync.doctor.network import Way, look_at_limits, look_at_network, look_at_speed
 from holdfast.sync.doctor.versions import look_at_server
 from holdfast.sync.many import find_all
 
@@ -68,6 +68,7 @@ def look_at_way(server: str, pending: Pending, timeout: float) -> Iterator[Findi
     for found in look_at_network(server, key.value if key else "", timeout):
         if isinstance(found, Way):
             yield look_at_server(found.viewer.version)
+            yield from look_at_limits(found.viewer, pending.longest)
             yield from look_at_speed(found, pending.size)
             found.connection.close()
         else:

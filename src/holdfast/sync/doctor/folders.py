@@ -33,11 +33,13 @@ class Pending:
 
     Attributes:
         runs: that have something. size: bytes of them, journals and files.
-        confirmed: runs that have nothing. written: who wrote the journals.
+        longest: bytes of the longest record. confirmed: runs that have nothing to send.
+        written: who wrote the journals.
     """
 
     runs: int = 0
     size: int = 0
+    longest: int = 0
     confirmed: int = 0
     written: Written = field(default_factory=Written)
 
@@ -102,6 +104,7 @@ def _journal(run_dir: RunDir, pending: Pending) -> Generator[Finding, None, Name
     with run_dir.journal.open("rb") as file:
         for item in Reader(file):
             if isinstance(item, Frame):
+                pending.longest = max(pending.longest, item.end - item.start)
                 name = kind(item.payload)
                 named.take(name, item.payload)
                 if name == "header" and not producer:

@@ -20,7 +20,7 @@ from holdfast.wire import Viewer, digest_of, paths
 from holdfast.wire.failures import UntrustedError
 from holdfast.wire.http import Connection, Response, proxy_for
 
-__all__ = ["Way", "look_at_network", "look_at_speed"]
+__all__ = ["Way", "look_at_limits", "look_at_network", "look_at_speed"]
 
 _SUBJECT = "network"
 _CONNECT_SECONDS = 5.0
@@ -159,6 +159,23 @@ def _clock(answer: Response) -> Iterator[Finding]:
             "this machine's clock and the server's differ",
             f"this one is {abs(skew):,.0f} s {way} the server's",
             "set the clock (NTP): certificates may seem invalid, and times of runs are wrong",
+        )
+
+
+def look_at_limits(viewer: Viewer, longest: int) -> Iterator[Finding]:
+    """Whether the server takes the longest record; files of any length go in parts.
+
+    Args:
+        viewer: what the server said of its limits.
+        longest: bytes of the longest record that is to be sent.
+    """
+    if longest > viewer.chunk_bytes:
+        yield Finding(
+            _SUBJECT,
+            "error",
+            "a record is longer than the server takes",
+            f"{longest:,} bytes, the server's limit for chunks is {viewer.chunk_bytes:,}",
+            "ask who runs the server to raise its limit for chunks",
         )
 
 
