@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from holdfast.errors import DamagedError
 from holdfast.records.batch import Batch, batches
-from holdfast.records.decode import history_row, kind, parse
+from holdfast.records.decode import float_step, history_row, kind, parse, seconds
 from holdfast.records.encode import MetricDef, RunInfo, StreamCounts
 from holdfast.records.values import dumps, flatten, loads, nest, read_value
 
@@ -80,6 +80,7 @@ class Replay:
             empty for a journal that training wrote.
         cleared: what of name, notes, group, job_type and tags is said to be empty.
         removed: what was removed from ``config`` and ``summary`` and not set again.
+        paused: what the client left out while its disk was nearly full, by kind.
         counts: lines held of each stream by client, where a server wrote the journal.
         open_row: the row of a step that was not closed; a reader shows it as the last row.
         records: number of records by kind. unreadable: those whose body is no record.
@@ -98,6 +99,7 @@ class Replay:
         self.exit_code: int | None = None
         self.runtime: int | None = None
         self.preempting = False
+        self.paused: dict[str, int] = {}
         self.role = ""
         self.cleared: list[str] = []
         self.removed: dict[str, list[str]] = {"config": [], "summary": []}
@@ -296,6 +298,8 @@ class Replay:
             said = record.stream_counts
             numbers = (said.history, said.events, said.output)
             self.counts[said.client] = StreamCounts(*numbers, said.last_lines, said.client)
+        if record.HasField("paused"):
+            self.paused = {field.name: count for field, count in record.paused.ListFields()}
         if record.HasField("open_row"):
             row = history_row(record.open_row)
             if self.open_row is not None and self.open_row.get("_step") == row.get("_step"):
@@ -336,7 +340,7 @@ class Replay:
             starting_step=record.starting_step,
             sweep_id=record.sweep_id,
             branch_run=record.branch_point.run,
-            branch_step=_step_of(record.branch_point.value),
+            branch_step=float_step(record.branch_point.value),
         )
         if self.run is not None:  # a later run record changes what it names
             said = {name: value for name, value in new._asdict().items() if value}
@@ -407,11 +411,11 @@ class Replay:
     def _stats(self, record: Any, applied: Applied) -> None:
         values: dict[str, Any] = {}
         _update(values, record, field="item")
-        applied.stats.append(Stat(_seconds(record.timestamp), flatten(values)))
+        applied.stats.append(Stat(seconds(record.timestamp), flatten(values)))
 
     def _output(self, record: Any, applied: Applied) -> None:
         stream = _STREAMS.get(record.output_type, "stdout")
-        applied.console.append(ConsoleText(_seconds(record.timestamp), stream, record.line))
+        applied.console.append(ConsoleText(seconds(record.timestamp), stream, record.line))
 
     def _output_logger(self, record: Any, applied: Applied) -> None:
         applied.console.append(ConsoleText(0.0, "stdout", record.line))
@@ -422,7 +426,7 @@ class Replay:
         if record.args:
             self.metadata["args"] = list(record.args)
         if record.HasField("started_at"):
-            self.metadata["started_at"] = _seconds(record.started_at)
+            self.metadata["started_at"] = seconds(record.started_at)
         if record.HasField("git"):
             self._git(record.git.remote_url, record.git.commit)
         if record.disk:
@@ -435,6 +439,8 @@ class Replay:
             self.metadata["gpus"] = [{"name": g.name, "memory": g.memory_total} for g in gpus]
         if record.slurm:
             self.metadata["slurm"] = dict(record.slurm)
+        if record.job:
+            self.metadata["job"] = dict(record.job)
 
 
 _HANDLERS = {
@@ -468,11 +474,6 @@ def _update(target: dict[str, Any], record: Any, field: str = "update") -> None:
             node.pop(path[-1], None)
 
 
-def _step_of(value: float) -> int:
-    """A step that W&B's records have as a float."""
-    return int(min(max(value, -1.0), 2.0**53)) if value == value else -1
-
-
 def _own(value: Any) -> Any:
     """A value that shares nothing with the row: that goes its own way, and ours is changed."""
     return deepcopy(value) if type(value) in (dict, list) else value
@@ -492,7 +493,3 @@ def _is_number(value: Any) -> bool:
 def _matches(name: str, glob: str) -> bool:
     """W&B's globs have one star, at the end."""
     return name.startswith(glob[:-1]) if glob.endswith("*") else name == glob
-
-
-def _seconds(timestamp: Any) -> float:
-    return float(timestamp.seconds + timestamp.nanos / 1e9)
