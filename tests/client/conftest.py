@@ -10,7 +10,7 @@ import pytest
 
 import holdfast
 
-_FOREIGN = ("WANDB_", "HOLDFAST_", "SLURM_")
+_FOREIGN = ("WANDB_", "HOLDFAST_", "SLURM_", "PBS_", "LSB_")
 
 
 @pytest.fixture(autouse=True)

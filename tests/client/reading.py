@@ -14,7 +14,7 @@ from holdfast.records.replay import Applied, Replay
 from holdfast.rundir import RunDir, discover
 
 #: what a test run must not take from the machine that it runs on
-_FOREIGN = ("WANDB_", "HOLDFAST_", "SLURM_", "RANK", "COV")
+_FOREIGN = ("WANDB_", "HOLDFAST_", "SLURM_", "PBS_", "LSB_", "RANK", "COV")
 
 
 class Written(NamedTuple):

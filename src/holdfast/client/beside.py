@@ -15,6 +15,7 @@ from time import monotonic, time
 from typing import Any, Protocol
 
 from holdfast.client.console import Capture, Lines
+from holdfast.client.disk_guard import DiskGuard
 from holdfast.client.environment import origin_of
 from holdfast.client.files import config_yaml, replace_file, summary_json
 from holdfast.client.notice import Notices, near
@@ -124,6 +125,7 @@ class Beside:
         self._capture = Capture(self._take_text) if settings.console == "wrap" else None
         self._lines = Lines()
         self._origin = origin_of(settings)
+        self.guard = DiskGuard(run_dir.path, trouble.notices, records.write)
         self._stop = threading.Event()
         self._threads = [
             threading.Thread(target=self._beat, name="holdfast-beat", daemon=True),
@@ -150,6 +152,7 @@ class Beside:
         if self._capture is not None:
             self._attempt("the last console text", self._capture.stop)
             self._attempt("output.log", lambda: self._append_output(self._lines.rest()))
+        self._attempt("what was left out", self.guard.tell)
 
     def abandon(self) -> None:
         """Let go of everything without writing: for the child of a fork."""
@@ -205,6 +208,9 @@ class Beside:
         replace_file(self._run_dir.files / "config.yaml", config_yaml(values))
 
     def _take_text(self, stream: str, text: str, when: float) -> None:
+        if self.guard.metrics_only:
+            self.guard.console += len(text)
+            return
         self._records.write(encode.output(stream, text, when))
         self._append_output(self._lines.add(stream, text))
 
@@ -221,13 +227,15 @@ class Beside:
         from holdfast.client.observer import Observer
 
         write = self._records.write
-        observer = Observer(self._run_dir.files, self._settings, self._origin, write)
+        self._attempt("the look at the disk", self.guard.check)
+        observer = Observer(self._run_dir.files, self._settings, self._origin, write, self.guard)
         for what, part in observer.parts():  # all of them, also when the run is over by then
             self._attempt(what, part)
-        if self._settings.disable_stats or self._stop.is_set():
-            return
-        self._attempt("system metrics", observer.begin_stats)
+        if not self._settings.disable_stats and not self._stop.is_set():
+            self._attempt("system metrics", observer.begin_stats)
         while not self._stop.wait(self._settings.stats_interval):
+            self._attempt("the look at the disk", self.guard.check)
+            self._attempt("files that waited for room", observer.catch_up)
             self._attempt("system metrics", observer.write_stats)
 
     def _attempt(self, what: str, action: Callable[[], Any]) -> None:

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from holdfast.client.jobs import Job, job_of
 from holdfast.errors import DamagedError, UsageError
 from holdfast.journal import Frame, Reader
-from holdfast.rundir import RunDir, read_spec, runs_with_id
+from holdfast.rundir import RunDir, read_spec, runs_with_id, writer_of
 
 __all__ = ["Earlier", "find"]
 
@@ -59,7 +60,8 @@ def find(
         UsageError: ``must`` and there is none, ``never`` and there is one.
     """
     if resume == "auto" and not run_id:
-        run_id = _unfinished(root)
+        job = job_of()
+        run_id = _unfinished(root) if job is None else _of_job(root, job)
     if resume == "must" and not run_id:
         raise UsageError("resume='must' without a run id", "give id= or WANDB_RUN_ID")
     folders = runs_with_id(root, run_id) if run_id else []
@@ -117,6 +119,20 @@ def _apply(replay: Any, journal: Path) -> str:
     if not frames:
         return "it holds nothing that can be read"
     return f"{unread:,} bytes of it are damaged" if unread else ""
+
+
+def _of_job(root: Path, job: Job) -> str:
+    """The id of the run that this job left unfinished before it was requeued; else empty.
+
+    Other runs of the folder are those of other jobs, the tasks of one array for instance.
+    """
+    spec = read_spec(root, job=job.key)
+    if spec is None or spec.get("state") == "finished":
+        return ""
+    run_id, path = str(spec.get("run_id") or ""), Path(str(spec.get("path") or ""))
+    # Several processes of one job may log runs of their own side by side.
+    writes = run_id and writer_of(RunDir(path / f"run-{run_id}.wandb")) == "alive"
+    return "" if writes else run_id
 
 
 def _unfinished(root: Path) -> str:

@@ -15,14 +15,16 @@ from types import TracebackType
 from typing import Any
 
 from holdfast.client import current
+from holdfast.client.jobs import job_of
 from holdfast.client.notice import near, sparkline
 from holdfast.client.run import Held, Run
 from holdfast.errors import StorageError
 from holdfast.records import encode
 from holdfast.records.values import flatten
 from holdfast.rundir import write_spec
+from holdfast.settings import Settings
 
-__all__ = ["code_of", "end", "spec_of", "watch_process"]
+__all__ = ["code_of", "end", "job_key", "spec_of", "watch_process"]
 
 _INTERRUPTED = 255
 _SHOWN = 12
@@ -84,6 +86,12 @@ def spec_of(run: Run, held: Held, state: str) -> dict[str, Any]:
     }
 
 
+def job_key(settings: Settings) -> str:
+    """What the note of this run's job is called; empty when there is to be none."""
+    job = job_of() if settings.resume == "auto" else None
+    return job.key if job is not None else ""
+
+
 def _write_end(run: Run, held: Held, code: int) -> None:
     recorder = run._recorder
     runtime = int(recorder.runtime)
@@ -95,7 +103,7 @@ def _write_end(run: Run, held: Held, code: int) -> None:
     held.beside.log.note(f"ended with exit code {code}, {recorder.rows} rows")
     state = "finished" if code == 0 else "failed"
     try:
-        write_spec(held.run_dir.path.parent, spec_of(run, held, state))
+        write_spec(held.run_dir.path.parent, spec_of(run, held, state), job=job_key(run._settings))
     except StorageError as error:
         held.beside.log.failed("latest.spec", error)
 
@@ -144,6 +152,11 @@ def _say_losses(run: Run, held: Held, dropped: int) -> None:
         run._notices.warn(
             f"{lost:,} records of run {run.name} are lost: the disk of {held.run_dir.path} took no "
             "more; free space or raise the quota before the next run"
+        )
+    if left_out := held.beside.guard.losses():
+        run._notices.warn(
+            f"left out of run {run.name} while the disk of {near(held.run_dir.path)} was nearly "
+            f"full: {left_out}"
         )
     if dropped:
         run._notices.warn(

@@ -13,6 +13,7 @@ import sys
 from time import time
 from typing import Any, NamedTuple
 
+from holdfast.client.jobs import job_of
 from holdfast.settings import Settings
 
 __all__ = [
@@ -74,6 +75,9 @@ def process(settings: Settings, origin: Origin) -> dict[str, Any]:
         "docker": os.environ.get("WANDB_DOCKER", ""),
         "slurm": _slurm(),
     }
+    job = job_of()
+    if job is not None:
+        found["job"] = job.metadata()
     if os.path.isabs(program) and origin.folder:
         same_drive = os.path.splitdrive(program)[0] == os.path.splitdrive(origin.folder)[0]
         local = os.path.relpath(program, origin.folder) if same_drive else program

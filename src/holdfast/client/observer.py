@@ -13,6 +13,7 @@ from time import time
 from typing import Any
 
 from holdfast.client import environment
+from holdfast.client.disk_guard import DiskGuard
 from holdfast.client.files import replace_file
 from holdfast.client.sampler import Sampler
 from holdfast.records import encode
@@ -29,6 +30,7 @@ class Observer:
         settings: what the run was told.
         origin: what the script was at its start.
         write: appends a record to the journal.
+        guard: says what a full disk leaves room for.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class Observer:
         settings: Settings,
         origin: environment.Origin,
         write: Callable[[bytes], None],
+        guard: DiskGuard,
     ) -> None:
         self._files = files
         self._settings = settings
@@ -45,6 +48,8 @@ class Observer:
         self._writer_id = os.urandom(16).hex()
         self._origin = origin
         self._sampler: Sampler | None = None
+        self._guard = guard
+        self._waiting: dict[str, str] = {}
 
     def parts(self) -> list[tuple[str, Callable[[], None]]]:
         """What to find out, quick things first; each part may fail alone."""
@@ -63,7 +68,9 @@ class Observer:
 
     def write_stats(self) -> None:
         """Take a reading of the system metrics and record it."""
-        if self._sampler is not None:
+        if self._sampler is not None and self._guard.metrics_only:
+            self._guard.readings += 1
+        elif self._sampler is not None:
             self._write(encode.stats(self._sampler.read(), time()))
 
     def _add(self, found: dict[str, Any]) -> None:
@@ -87,10 +94,25 @@ class Observer:
             found["code_path"] = os.path.relpath(program, git.root).replace(os.sep, "/")
         self._add(found)
         if git.diff:
-            replace_file(self._files / "diff.patch", git.diff)
-            self._write(encode.files(["diff.patch"]))
+            self._copy("diff.patch", git.diff)
 
     def _write_packages(self) -> None:
         lines = environment.packages()
-        replace_file(self._files / "requirements.txt", "".join(f"{line}\n" for line in lines))
-        self._write(encode.files(["requirements.txt"]))
+        self._copy("requirements.txt", "".join(f"{line}\n" for line in lines))
+
+    def _copy(self, name: str, text: str) -> None:
+        """Put a file into the run folder; on a disk that is nearly full, when it has room again."""
+        if not self._guard.may_copy:
+            self._waiting[name] = text
+            self._guard.copies += 1
+            return
+        replace_file(self._files / name, text)
+        self._write(encode.files([name]))
+
+    def catch_up(self) -> None:
+        """Put down the files that had to wait, if there is room now."""
+        while self._waiting and self._guard.may_copy:
+            name, text = next(iter(self._waiting.items()))
+            self._copy(name, text)
+            del self._waiting[name]
+            self._guard.copies -= 1

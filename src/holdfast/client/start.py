@@ -19,10 +19,12 @@ from typing import Any
 from holdfast.client import current, earlier
 from holdfast.client.beside import Beside, DiskTrouble
 from holdfast.client.config import read_config
-from holdfast.client.ending import spec_of, watch_process
+from holdfast.client.ending import job_key, spec_of, watch_process
+from holdfast.client.jobs import job_of
 from holdfast.client.metrics import Definitions
 from holdfast.client.names import new_name
 from holdfast.client.notice import Notices, near
+from holdfast.client.preempt import watch_signals
 from holdfast.client.recorder import Beginning, Recorder
 from holdfast.client.run import Held, Run
 from holdfast.client.silence import SilentRecorder
@@ -124,6 +126,8 @@ def init(  # noqa: PLR0913  wandb's signature
         run = _begin(found, values)
         current.run = run
         watch_process()
+        if found.preemptible or job_of() is not None:
+            watch_signals()
         if run._held is not None:
             _say_start(run, run._held)
             run._held.beside.start()
@@ -204,7 +208,7 @@ def _open(
     held = Held(run_dir, writer, beside, follower)
     run.hold(held)
     try:
-        write_spec(root, spec_of(run, held, "running"))
+        write_spec(root, spec_of(run, held, "running"), job=job_key(settings))
     except StorageError as error:
         beside.log.failed("latest.spec", error)
     return run

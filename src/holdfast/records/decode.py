@@ -7,7 +7,7 @@ from typing import Any
 from holdfast.errors import DamagedError
 from holdfast.records.values import nest, read_value
 
-__all__ = ["as_step", "history_row", "kind", "parse"]
+__all__ = ["as_step", "float_step", "history_row", "kind", "parse", "seconds"]
 
 _KINDS = {
     2: "history",
@@ -111,6 +111,16 @@ def as_step(value: Any) -> int | None:
     if type(value) is float and value.is_integer():
         value = int(value)
     return value if type(value) is int and -(2**63) <= value < 2**63 else None
+
+
+def float_step(value: float) -> int:
+    """A step that W&B's records have as a float; -1 for one that is none."""
+    return int(min(max(value, -1.0), 2.0**53)) if value == value else -1
+
+
+def seconds(timestamp: Any) -> float:
+    """A ``Timestamp`` as Unix seconds."""
+    return float(timestamp.seconds + timestamp.nanos / 1e9)
 
 
 def _varint_at(data: bytes, offset: int) -> tuple[int, int]:

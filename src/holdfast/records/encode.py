@@ -28,6 +28,7 @@ __all__ = [
     "metric",
     "open_row",
     "output",
+    "paused",
     "preempting",
     "run",
     "stats",
@@ -40,8 +41,9 @@ __all__ = [
 _HISTORY, _SUMMARY, _CONFIG, _FILES, _STATS, _ALERT = 2, 3, 5, 6, 7, 10
 _TELEMETRY, _METRIC, _OUTPUT_RAW, _RUN, _EXIT = 11, 12, 13, 17, 18
 _HEADER, _PREEMPTING, _ENVIRONMENT = 21, 23, 26
-_WRITER_INFO = _OPEN_ROW = _CLEARED = 1000
+_WRITER_INFO = _OPEN_ROW = _CLEARED = _JOB = 1000
 _STREAM_COUNTS = 1001
+_PAUSED = 1002
 
 _POLICIES = {"now": 0, "end": 1, "live": 2}
 _AGGREGATES = ("min", "max", "mean", "best", "last", "none", "copy", "first")
@@ -217,6 +219,18 @@ def stream_counts(counts: StreamCounts) -> bytes:
     return _sub(_TELEMETRY, _sub(_STREAM_COUNTS, body))
 
 
+def paused(copies: int, console: int, readings: int) -> bytes:
+    """What was left out so far while the disk was nearly full.
+
+    Args:
+        copies: copies of files.
+        console: characters of console text.
+        readings: readings of system metrics.
+    """
+    body = _int(1, copies) + _int(2, console) + _int(3, readings)
+    return _sub(_TELEMETRY, _sub(_PAUSED, body))
+
+
 def alert(title: str, text: str, level: str, wait: int) -> bytes:
     """A message for people; level INFO, WARN or ERROR, ``wait`` in milliseconds."""
     return _sub(_ALERT, _text(1, title) + _text(2, text) + _text(3, level) + _int(4, wait))
@@ -258,6 +272,8 @@ def environment(info: Mapping[str, Any]) -> bytes:
     )
     for key, value in (info.get("slurm") or {}).items():
         parts.append(_sub(27, _text(1, key) + _text(2, str(value))))
+    for key, value in (info.get("job") or {}).items():
+        parts.append(_sub(_JOB, _text(1, key) + _text(2, str(value))))
     return _sub(_ENVIRONMENT, b"".join(parts))
 
 

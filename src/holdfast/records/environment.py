@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["environment_told", "seconds"]
+from holdfast.records.decode import seconds
+
+__all__ = ["environment_told"]
 
 _NAMES = (
     *("os", "python", "docker", "program", "code_path", "code_path_local", "email", "root"),
@@ -32,9 +34,6 @@ def environment_told(record: Any) -> dict[str, Any]:
         told["gpus"] = [{"name": g.name, "memory": g.memory_total} for g in gpus]
     if record.slurm:
         told["slurm"] = dict(record.slurm)
+    if record.job:
+        told["job"] = dict(record.job)
     return told
-
-
-def seconds(timestamp: Any) -> float:
-    """A ``Timestamp`` as Unix seconds."""
-    return float(timestamp.seconds + timestamp.nanos / 1e9)

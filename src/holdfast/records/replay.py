@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 from holdfast.errors import DamagedError
 from holdfast.records.batch import Batch, batches
-from holdfast.records.decode import history_row, kind, parse
+from holdfast.records.decode import float_step, history_row, kind, parse, seconds
 from holdfast.records.encode import MetricDef, RunInfo, StreamCounts
-from holdfast.records.environment import environment_told, seconds
+from holdfast.records.environment import environment_told
 from holdfast.records.values import dumps, flatten, loads, nest, read_value
 
 __all__ = ["Applied", "ConsoleText", "Replay", "Stat"]
@@ -76,6 +76,7 @@ class Replay:
             empty for a journal that training wrote.
         cleared: what of name, notes, group, job_type and tags is said to be empty.
         removed: what was removed from ``config`` and ``summary`` and not set again.
+        paused: what the client left out while its disk was nearly full, by kind.
         counts: lines held of each stream by client, where a server wrote the journal.
         replaces: ids of the journals that this one was repaired from. lost: (start, end) of what
             could not be read of them, in bytes of theirs.
@@ -96,6 +97,7 @@ class Replay:
         self.exit_code: int | None = None
         self.runtime: int | None = None
         self.preempting = False
+        self.paused: dict[str, int] = {}
         self.role = ""
         self.cleared: list[str] = []
         self.removed: dict[str, list[str]] = {"config": [], "summary": []}
@@ -296,6 +298,8 @@ class Replay:
             said = record.stream_counts
             numbers = (said.history, said.events, said.output)
             self.counts[said.client] = StreamCounts(*numbers, said.last_lines, said.client)
+        if record.HasField("paused"):
+            self.paused = {field.name: count for field, count in record.paused.ListFields()}
         if record.HasField("open_row"):
             row = history_row(record.open_row)
             if self.open_row is not None and self.open_row.get("_step") == row.get("_step"):
@@ -336,7 +340,7 @@ class Replay:
             starting_step=record.starting_step,
             sweep_id=record.sweep_id,
             branch_run=record.branch_point.run,
-            branch_step=_step_of(record.branch_point.value),
+            branch_step=float_step(record.branch_point.value),
         )
         if self.run is not None:  # a later run record changes what it names
             said = {name: value for name, value in new._asdict().items() if value}
@@ -453,11 +457,6 @@ def _update(target: dict[str, Any], record: Any, field: str = "update") -> None:
             node = node.get(part) if isinstance(node, dict) else None
         if isinstance(node, dict):
             node.pop(path[-1], None)
-
-
-def _step_of(value: float) -> int:
-    """A step that W&B's records have as a float."""
-    return int(min(max(value, -1.0), 2.0**53)) if value == value else -1
 
 
 def _own(value: Any) -> Any:

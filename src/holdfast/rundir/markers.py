@@ -17,22 +17,33 @@ __all__ = ["mark_synced", "read_receipt", "read_spec", "write_receipt", "write_s
 _SPEC = "latest.spec"
 
 
-def write_spec(root: Path, spec: Mapping[str, Any]) -> None:
-    """Say in the ``wandb`` folder which run is the latest.
+def write_spec(root: Path, spec: Mapping[str, Any], *, job: str = "") -> None:
+    """Say in the ``wandb`` folder which run is the latest, there and of a job.
 
     Args:
         root: the ``wandb`` folder.
         spec: run_id, path, project, entity, state and started_at.
+        job: a name for the scheduler's job that it runs in; its note goes when the run is finished.
 
     Raises:
         StorageError: it cannot be written.
     """
-    _replace(root / _SPEC, json.dumps(dict(spec), indent=1))
+    text = json.dumps(dict(spec), indent=1)
+    _replace(root / _SPEC, text)
+    if job and spec.get("state") == "finished":
+        with contextlib.suppress(OSError):  # never written, or in a folder that is read-only now
+            (root / _name_of(job)).unlink()
+    elif job:
+        _replace(root / _name_of(job), text)
 
 
-def read_spec(root: Path) -> dict[str, Any] | None:
-    """What `write_spec` said last; None when nothing readable is there."""
-    return _read(root / _SPEC)
+def read_spec(root: Path, *, job: str = "") -> dict[str, Any] | None:
+    """What `write_spec` said last, of a job or of any; None when nothing readable is there."""
+    return _read(root / (_name_of(job) if job else _SPEC))
+
+
+def _name_of(job: str) -> str:
+    return f"job-{job}.spec"
 
 
 def write_receipt(run_dir: RunDir, receipt: Mapping[str, Any]) -> None:

@@ -210,6 +210,12 @@ class Settings:
     summary_interval = Setting(
         kinds.seconds, 5.0, "seconds between two writings of a summary that changes"
     )
+    preemptible = Setting(
+        kinds.flag,
+        False,
+        "true: SIGTERM and SIGUSR1 say that the machine is taken away; in a job of SLURM, PBS or "
+        "LSF they do anyway",
+    )
     fsync = Setting(
         kinds.choice("never", "interval", "always"),
         "interval",

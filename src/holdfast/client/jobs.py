@@ -1,0 +1,88 @@
+"""The scheduler's job that this process runs in: SLURM, PBS or LSF, by the variables they set.
+
+Owns their names. Must not know what is made of it. Reads the environment only: no command is asked,
+no address is called.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+__all__ = ["Job", "job_of"]
+
+
+class Job(NamedTuple):
+    """A job; texts are empty where the scheduler says nothing.
+
+    Args:
+        scheduler: ``slurm``, ``pbs`` or ``lsf``.
+        id: as the scheduler names it; the same after a requeue, unlike for each task of an array.
+        array_index: the task's number in its array.
+        restarts: how many times the job was begun again.
+        nodes: the machines, as the scheduler lists them.
+        rank: this process among those of the job.
+    """
+
+    scheduler: str
+    id: str
+    array_index: str = ""
+    restarts: str = ""
+    nodes: str = ""
+    rank: str = ""
+
+    @property
+    def key(self) -> str:
+        """A name for notes about it, fit for a file: the same after a requeue.
+
+        >>> Job("pbs", "17[3].head").key, Job("slurm", "17", rank="2").key
+        ('pbs-17_3_.head', 'slurm-17-2')
+        """
+        rank = "" if self.rank in ("", "0") else self.rank
+        parts = [self.scheduler, self.id, self.array_index if self.scheduler == "lsf" else "", rank]
+        return re.sub(r"[^\w.-]", "_", "-".join(part for part in parts if part))
+
+    def metadata(self) -> dict[str, str]:
+        """What is known of it, without what is empty."""
+        said = self._asdict()
+        if self.scheduler == "pbs":
+            said["nodes"] = _nodes_in(self.nodes)
+        return {name: text for name, text in said.items() if text and name != "rank"}
+
+
+def job_of(environ: Mapping[str, str] = os.environ) -> Job | None:
+    """The job, None outside of one.
+
+    >>> job_of({"SLURM_JOB_ID": "17", "SLURM_RESTART_COUNT": "1"}).restarts
+    '1'
+    """
+    get = environ.get
+    if number := get("SLURM_JOB_ID"):
+        return Job(
+            "slurm",
+            number,
+            get("SLURM_ARRAY_TASK_ID", ""),
+            get("SLURM_RESTART_COUNT", ""),
+            get("SLURM_JOB_NODELIST", ""),
+            get("SLURM_PROCID", ""),
+        )
+    if number := get("PBS_JOBID"):
+        index = get("PBS_ARRAY_INDEX") or get("PBS_ARRAYID", "")
+        return Job("pbs", number, index, "", get("PBS_NODEFILE", ""), get("RANK", ""))
+    if number := get("LSB_JOBID"):
+        index = get("LSB_JOBINDEX", "")
+        again = "1" if get("LSB_RESTART", "").lower() == "y" else ""
+        hosts = " ".join(dict.fromkeys(get("LSB_HOSTS", "").split()))
+        return Job("lsf", number, "" if index == "0" else index, again, hosts, get("RANK", ""))
+    return None
+
+
+def _nodes_in(path: str) -> str:
+    """The machines in a file of PBS, each once."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return " ".join(dict.fromkeys(file.read(1 << 20).split()))
+    except OSError:  # no file, or one that only other machines of the job see
+        return ""

@@ -1,0 +1,73 @@
+"""Signals by which a scheduler says that it takes the machine away.
+
+Owns the handlers of SIGTERM and SIGUSR1. They note it in the journal, have that on the disk, and
+then let happen what would have happened without them: the handler that was there before is called,
+or the process ends by the signal. A signal that is ignored, or that a script takes for itself after
+the run began, is left alone. Must not know schedulers.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from holdfast.client import current
+from holdfast.client.run import Run
+from holdfast.records import encode
+
+__all__ = ["watch_signals"]
+
+_SIGNALS = ("SIGTERM", "SIGUSR1")
+
+_watching = False
+
+
+def watch_signals() -> None:
+    """Put the handlers in place, once a process; only the main thread may."""
+    global _watching
+    if _watching or threading.current_thread() is not threading.main_thread():
+        return
+    _watching = True
+    for name in _SIGNALS:
+        number = getattr(signal, name, None)  # Windows has no SIGUSR1
+        before = None if number is None else signal.getsignal(number)
+        # None: set by C code, which Python could not put back.
+        if number is not None and before is not None and before != signal.SIG_IGN:
+            signal.signal(number, _handler(before))
+
+
+def _handler(before: Any) -> Callable[[int, FrameType | None], None]:
+    def handle(number: int, frame: FrameType | None) -> None:
+        run = current.run
+        try:
+            if run is not None:
+                _note(run)
+        finally:
+            if callable(before):
+                before(number, frame)
+            elif run is None or not run._recorder.put_off(lambda: _end_by(number)):
+                _end_by(number)
+
+    return handle
+
+
+def _note(run: Run) -> None:
+    """Write it down and force it to the disk; after the call of this thread that it breaks into."""
+    held = run._held
+    if held is None:  # the child of a fork, or a run that writes nothing
+        return
+
+    def act() -> None:
+        held.writer.append(encode.preempting())
+        held.writer.sync()
+
+    run._recorder.do(act)
+
+
+def _end_by(number: int) -> None:
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)

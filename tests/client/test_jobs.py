@@ -1,0 +1,114 @@
+"""Schedulers: what is known of the job, and that a requeued one goes on with its own run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from client.reading import read, script
+
+from holdfast.client.jobs import job_of
+from holdfast.rundir import discover
+
+SLURM = {
+    "SLURM_JOB_ID": "17",
+    "SLURM_ARRAY_TASK_ID": "3",
+    "SLURM_RESTART_COUNT": "2",
+    "SLURM_JOB_NODELIST": "n[1-4]",
+    "SLURM_PROCID": "0",
+}
+
+
+@pytest.mark.parametrize(
+    ("variables", "told"),
+    [
+        (
+            SLURM,
+            {"scheduler": "slurm", "id": "17", "array_index": "3", "restarts": "2"}
+            | {"nodes": "n[1-4]"},
+        ),
+        (
+            {"PBS_JOBID": "9[1].head", "PBS_ARRAY_INDEX": "1", "PBS_NODEFILE": "nodes"},
+            {"scheduler": "pbs", "id": "9[1].head", "array_index": "1", "nodes": "a b"},
+        ),
+        ({"PBS_JOBID": "9", "PBS_NODEFILE": "none"}, {"scheduler": "pbs", "id": "9"}),
+        (
+            {"LSB_JOBID": "5", "LSB_JOBINDEX": "2", "LSB_RESTART": "Y", "LSB_HOSTS": "a a b"},
+            {"scheduler": "lsf", "id": "5", "array_index": "2", "restarts": "1", "nodes": "a b"},
+        ),
+        ({"LSB_JOBID": "5", "LSB_JOBINDEX": "0"}, {"scheduler": "lsf", "id": "5"}),
+    ],
+    ids=["slurm", "pbs", "pbs without nodes", "lsf", "lsf without an array"],
+)
+def test_the_job_stands_in_journal_and_metadata(
+    tmp_path: Path, variables: dict[str, str], told: dict[str, str]
+) -> None:
+    (tmp_path / "nodes").write_text("a\na\nb\n")
+    script(tmp_path, "import holdfast\nholdfast.init()\n", **variables)
+    written = read(tmp_path)
+    assert written.replay.metadata["job"] == told
+    metadata = json.loads((written.run_dir.files / "wandb-metadata.json").read_text())
+    assert metadata["job"] == told
+
+
+def test_no_job() -> None:
+    assert job_of({}) is None
+
+
+def test_keys_are_names_of_files() -> None:
+    odd = job_of({"PBS_JOBID": "../../9[1].head\n"})
+    assert odd is not None
+    assert odd.key == "pbs-.._.._9_1_.head_"
+
+
+TRAIN = (
+    "import holdfast, os, sys\n"
+    "run = holdfast.init(settings={'quiet': True, 'disable_git': True})\n"
+    "for step in range(run.step, run.step + 5): run.log({'loss': step})\n"
+    "print(run.id, run.resumed, run.step)\n"
+    "if sys.argv[1:] != ['well'] and os.environ.get('END') != 'well': os._exit(9)\n"
+)
+
+
+def trained(folder: Path, **variables: str) -> tuple[str, str, str]:
+    done = script(folder, TRAIN, HOLDFAST_RESUME="auto", **variables)
+    run_id, resumed, step = done.stdout.split()
+    return run_id, resumed, step
+
+
+def test_a_requeued_job_goes_on_with_its_run(tmp_path: Path) -> None:
+    """Two tasks of an array in one folder, both killed; each finds its own run again."""
+    first = trained(tmp_path, SLURM_JOB_ID="18")
+    second = trained(tmp_path, SLURM_JOB_ID="19")
+    assert first[0] != second[0]
+    assert trained(tmp_path, SLURM_JOB_ID="18", END="well") == (first[0], "True", "10")
+    assert trained(tmp_path, SLURM_JOB_ID="19") == (second[0], "True", "10")
+    again = trained(tmp_path, SLURM_JOB_ID="18")
+    assert again[0] != first[0]
+    assert again[1:] == ("False", "5")
+    specs = sorted(path.name for path in (tmp_path / "wandb").glob("job-*"))
+    assert specs == ["job-slurm-18.spec", "job-slurm-19.spec"]
+
+
+def test_a_run_that_finished_leaves_no_note(tmp_path: Path) -> None:
+    trained(tmp_path, SLURM_JOB_ID="18", END="well")
+    assert not list((tmp_path / "wandb").glob("job-*"))
+    script(tmp_path, TRAIN, SLURM_JOB_ID="18")
+    assert not list((tmp_path / "wandb").glob("job-*"))  # only where it is asked for
+
+
+def test_another_process_of_the_job_is_not_resumed(tmp_path: Path) -> None:
+    text = (
+        "import holdfast, subprocess, sys, os\n"
+        "run = holdfast.init(settings={'quiet': True})\n"
+        "run.log({'a': 1})\n"
+        "again = [sys.executable, sys.argv[0], 'inner']\n"
+        "if len(sys.argv) == 1: subprocess.run(again, check=True)\n"
+        "print(run.id, run.resumed)\n"
+    )
+    done = script(tmp_path, text, HOLDFAST_RESUME="auto", LSB_JOBID="4")
+    inner, outer = (line.split() for line in done.stdout.splitlines())
+    assert (inner[1], outer[1]) == ("False", "False")
+    assert inner[0] != outer[0]
+    assert len(list(discover(tmp_path))) == 2
