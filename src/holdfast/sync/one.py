@@ -293,6 +293,7 @@ class RunSync:
                 elif error.detail.get("digest") not in {None, claim.digest}:
                     raise _unlike(error, claim) from error
                 self._files.ship()
+                self._check_place()
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     def _keep(self, receipt: Receipt, writer: str, *, final: bool) -> None:
