@@ -10,7 +10,9 @@ from holdfast.rundir.discover import discover, runs_with_id
 from holdfast.rundir.layout import RunDir, create
 from holdfast.rundir.liveness import WriterState, boot_id, hold, writer_of
 from holdfast.rundir.markers import (
+    IGNORE_FILE,
     mark_synced,
+    read_ignored,
     read_receipt,
     read_spec,
     write_receipt,
@@ -18,6 +20,7 @@ from holdfast.rundir.markers import (
 )
 
 __all__ = [
+    "IGNORE_FILE",
     "RunDir",
     "WriterState",
     "boot_id",
@@ -25,6 +28,7 @@ __all__ = [
     "discover",
     "hold",
     "mark_synced",
+    "read_ignored",
     "read_receipt",
     "read_spec",
     "runs_with_id",
