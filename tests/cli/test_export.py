@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -186,6 +189,26 @@ def test_sizes() -> None:
         3 << 29,
         10**12,
     ]
+
+
+def test_an_export_that_is_killed_goes_on(tmp_path: Path) -> None:
+    run_dir = make_run(tmp_path / "wandb", "aa", files={"big": os.urandom(40_000_000)})
+    words = ["export", "wandb", "--out", "x.tar.zst", "--split", "1M"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-m", "holdfast", *words]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + 30
+        while not Path("x.003.tar.zst").exists() and time.monotonic() < deadline:
+            time.sleep(0.001)
+        process.kill()
+    whole = sorted(Path().glob("x.*.tar.zst"))
+    assert 3 <= len(whole) < 40
+    before = {path: path.stat().st_mtime_ns for path in whole}
+    assert main([*words, "--json"]) == 0
+    assert {path: path.stat().st_mtime_ns for path in whole} == before
+    assert main(["import", "x.tar.zst", "--into", "there"]) == 0
+    assert content(tmp_path / "there" / run_dir.path.name) == carried(run_dir)
+    assert not list(Path().glob("*.part"))
 
 
 def test_with_a_real_server(tmp_path: Path) -> None:

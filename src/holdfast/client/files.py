@@ -10,10 +10,23 @@ import json
 import math
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
-__all__ = ["config_yaml", "replace_file", "summary_json"]
+from holdfast.rundir import read_ignored
+
+__all__ = ["config_yaml", "ignore_file", "replace_file", "summary_json"]
+
+
+def ignore_file(globs: Iterable[str]) -> str:
+    """The text of the run's ignore file: the setting's globs, and those beside the script.
+
+    Raises:
+        OSError: there is a file beside the script, and it cannot be read.
+    """
+    lines = dict.fromkeys([*globs, *read_ignored(Path())])
+    return "".join(f"{line}\n" for line in lines)
 
 
 def replace_file(path: str | os.PathLike[str], text: str) -> None:

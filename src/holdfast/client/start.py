@@ -20,6 +20,7 @@ from holdfast.client import current, earlier
 from holdfast.client.beside import Beside, DiskTrouble
 from holdfast.client.config import read_config
 from holdfast.client.ending import job_key, spec_of, watch_process
+from holdfast.client.files import ignore_file, replace_file
 from holdfast.client.jobs import job_of
 from holdfast.client.metrics import Definitions
 from holdfast.client.names import new_name
@@ -33,7 +34,7 @@ from holdfast.ids import check_entity, check_project, check_run_id, new_run_id
 from holdfast.journal import Writer
 from holdfast.records import encode
 from holdfast.records.encode import RunInfo
-from holdfast.rundir import boot_id, create, hold, write_spec
+from holdfast.rundir import IGNORE_FILE, RunDir, boot_id, create, hold, write_spec
 from holdfast.settings import Settings, load
 
 __all__ = ["init"]
@@ -204,6 +205,7 @@ def _open(
     run = Run(info, settings, recorder, config, free_config=current.ipython() is not None)
     beside = Beside(run_dir, settings, recorder, run.config.as_dict, trouble)
     beside.log.note(f"holdfast {version}, pid {os.getpid()}, {settings!r}")
+    _write_ignored(settings, run_dir, notices)
     follower = _follow(settings, run_dir, notices)
     held = Held(run_dir, writer, beside, follower)
     run.hold(held)
@@ -212,6 +214,15 @@ def _open(
     except StorageError as error:
         beside.log.failed("latest.spec", error)
     return run
+
+
+def _write_ignored(settings: Settings, run_dir: RunDir, notices: Notices) -> None:
+    """Put down which files stay here, before anything may send one."""
+    try:
+        if text := ignore_file(settings.ignore_globs):
+            replace_file(run_dir.files / IGNORE_FILE, text)
+    except OSError as error:
+        notices.warn(f"{IGNORE_FILE} counts for nothing, it cannot be read or written ({error})")
 
 
 def _writes_nothing(settings: Settings, notices: Notices) -> bool:

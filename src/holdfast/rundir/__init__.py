@@ -10,7 +10,9 @@ from holdfast.rundir.discover import discover, lost_runs, runs_with_id
 from holdfast.rundir.layout import RunDir, create, of_folder
 from holdfast.rundir.liveness import WriterState, boot_id, hold, writer_of
 from holdfast.rundir.markers import (
+    IGNORE_FILE,
     mark_synced,
+    read_ignored,
     read_receipt,
     read_spec,
     write_receipt,
@@ -19,6 +21,7 @@ from holdfast.rundir.markers import (
 from holdfast.rundir.quarantine import fresh_journal, quarantined, replace_journal
 
 __all__ = [
+    "IGNORE_FILE",
     "RunDir",
     "WriterState",
     "boot_id",
@@ -30,6 +33,7 @@ __all__ = [
     "mark_synced",
     "of_folder",
     "quarantined",
+    "read_ignored",
     "read_receipt",
     "read_spec",
     "replace_journal",

@@ -12,7 +12,18 @@ from typing import Any
 from holdfast.errors import StorageError
 from holdfast.rundir.layout import RunDir
 
-__all__ = ["mark_synced", "read_receipt", "read_spec", "write_receipt", "write_spec"]
+__all__ = [
+    "IGNORE_FILE",
+    "mark_synced",
+    "read_ignored",
+    "read_receipt",
+    "read_spec",
+    "write_receipt",
+    "write_spec",
+]
+
+IGNORE_FILE = ".holdfastignore"
+"""In ``files/``: globs of files that do not go with the run. Beside a script: for all its runs."""
 
 _SPEC = "latest.spec"
 
@@ -58,6 +69,23 @@ def write_receipt(run_dir: RunDir, receipt: Mapping[str, Any]) -> None:
 def read_receipt(run_dir: RunDir) -> dict[str, Any] | None:
     """The receipt kept beside the journal; None when nothing readable is there."""
     return _read(run_dir.receipt)
+
+
+def read_ignored(folder: Path) -> tuple[str, ...]:
+    """The globs in the ignore file of a folder, a line each; blank lines and ``#`` say nothing.
+
+    A name that ends in ``/`` stands for all below it. None when there is no such file.
+
+    Raises:
+        OSError: it is there and cannot be read.
+    """
+    try:
+        text = (folder / IGNORE_FILE).read_text(encoding="utf-8", errors="replace")
+    except (FileNotFoundError, NotADirectoryError):
+        return ()
+    lines = [line.strip() for line in text.splitlines()]
+    globs = [line for line in lines if line and not line.startswith("#")]
+    return tuple(f"{glob}*" if glob.endswith("/") else glob for glob in globs)
 
 
 def mark_synced(run_dir: RunDir) -> None:

@@ -210,6 +210,12 @@ class Settings:
     summary_interval = Setting(
         kinds.seconds, 5.0, "seconds between two writings of a summary that changes"
     )
+    ignore_globs = Setting[tuple[str, ...]](
+        kinds.names,
+        (),
+        "files of the run folder that stay here: globs below files/, separated by commas",
+        wandb=("WANDB_IGNORE_GLOBS",),
+    )
     preemptible = Setting(
         kinds.flag,
         False,
@@ -356,7 +362,6 @@ _MEANINGLESS = frozenset(
         "heartbeat_seconds",
         "http_proxy",
         "https_proxy",
-        "ignore_globs",
         "init_timeout",
         "login_timeout",
         "relogin",

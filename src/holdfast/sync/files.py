@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from holdfast.errors import RefusedError
+from holdfast.errors import RefusedError, StorageError
+from holdfast.rundir import IGNORE_FILE, read_ignored
 from holdfast.sync.wanted import EVERY_FILE, Wanted
 from holdfast.wire import FileEntry, check_file_path
 from holdfast.wire.digests import format_digest
@@ -63,6 +64,7 @@ class Catalogue:
         unreadable: a line for each file that lies there and cannot be read.
         waiting: bytes of files that are new or changed and were not meant, at the last look.
         left_out: how many files there are that are not wanted.
+        ignored: the files that the run's own ignore file leaves out: they are none of the run's.
     """
 
     root: Path
@@ -72,6 +74,7 @@ class Catalogue:
     unreadable: list[str] = field(default_factory=list)
     waiting: int = 0
     left_out: int = 0
+    ignored: list[str] = field(default_factory=list)
     _stamps: dict[str, _Stamp] = field(default_factory=dict)
 
     def refresh(self, *, some: Some = every, stop: Callable[[], bool] = lambda: False) -> None:
@@ -81,11 +84,16 @@ class Catalogue:
             some: of which files digests are taken; the others stay as they are.
             stop: asked between files; True leaves the rest for later.
         """
-        self.skipped, self.unreadable, self.waiting, self.left_out = [], [], 0, 0
+        self.skipped, self.unreadable, self.ignored = [], [], []
+        self.waiting = self.left_out = 0
+        ignored = Wanted(exclude=self._ignored())
         seen = set()
         for path, found in _walk(self.root):
             if stop():
                 return
+            if not ignored.takes(path):
+                self.ignored.append(path)
+                continue
             if not self.wanted.takes(path):
                 self.left_out += 1
                 continue
@@ -116,12 +124,25 @@ class Catalogue:
                 return False
         return True
 
+    def find_ignored(self) -> list[str]:
+        """The files that the run's own ignore file leaves out, without opening one."""
+        ignored = Wanted(exclude=self._ignored())
+        return [path for path, _ in _walk(self.root) if not ignored.takes(path)]
+
     def fingerprint(self) -> str:
         """A digest of names, sizes and times of all files, without opening one."""
         hasher = hashlib.sha256()
         for path, found in _walk(self.root):
             hasher.update(f"{path}\0{found}\n".encode("utf-8", "surrogateescape"))
         return hasher.hexdigest()[:32]
+
+    def _ignored(self) -> tuple[str, ...]:
+        try:
+            return read_ignored(self.root)
+        except OSError as error:
+            # As long as it cannot be read, what must stay here is not known.
+            what = f"cannot read {self.root / IGNORE_FILE}: {error.strerror or error}"
+            raise StorageError(what, "give read permission, or remove it") from error
 
     def _digest(self, path: str, stamp: _Stamp) -> None:
         self.forget(path)

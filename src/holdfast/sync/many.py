@@ -16,6 +16,7 @@ from typing import TypeVar
 from holdfast.errors import HoldfastError, NotFoundError, StorageError, UnconfirmedError
 from holdfast.rundir import RunDir, discover, lost_runs, writer_of
 from holdfast.sync.context import Context, Wishes
+from holdfast.sync.files import Catalogue
 from holdfast.sync.one import RunSync, guarded
 from holdfast.sync.receipts import Kept, Sight, is_pending
 from holdfast.sync.report import Outcome
@@ -185,6 +186,11 @@ def _check_content(run_dir: RunDir) -> None:
     """Refuse to remove a folder that is more than one run's."""
     names = {run_dir.journal.name + suffix for suffix in _BESIDE} | _FOLDERS
     others = sorted(item.name for item in run_dir.path.iterdir() if item.name not in names)
+    if ignored := Catalogue(run_dir.files).find_ignored():
+        raise UnconfirmedError(
+            f"{len(ignored)} files in it are ignored ({ignored[0]}…), so the server has them not",
+            "remove them or the folder by hand",
+        )
     if others or not run_dir.started:
         what = f"other things lie in it ({others[0]}…)" if others else "it is no run folder by name"
         raise UnconfirmedError(what, "remove it by hand")

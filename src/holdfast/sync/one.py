@@ -267,6 +267,7 @@ class RunSync:
                 f"{self.catalogue.unreadable[0]}",
                 "give read permission and sync again",
             )
+        self._note_ignored()
         if self.catalogue.left_out:
             # Not confirmed: a receipt kept here would say so of the whole folder.
             outcome.state = "partial"
@@ -315,6 +316,11 @@ class RunSync:
             self._skipped.update(new)
             more = f" and {len(new) - _NAMED} more" if len(new) > _NAMED else ""
             self._outcome.notes.append(f"left out, no files: {', '.join(new[:_NAMED])}{more}")
+
+    def _note_ignored(self) -> None:
+        if ignored := self.catalogue.ignored:
+            note = f"{len(ignored)} files ignored, as the run's ignore file says"
+            self._outcome.notes.append(note)
 
     def _tell(self) -> None:
         """Bring the outcome up to date."""
