@@ -26,6 +26,7 @@ from holdfast.sync.watch import Terms, Watcher
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     for module, name, value in [
         (followed, "_LOOK_SECONDS", 0.02),
+        (followed, "_ENDED_LOOK_SECONDS", 0.02),
         (followed, "_RESTING_LOOK_SECONDS", 0.05),
         (followed, "_ASK_SECONDS", 0.02),
         (followed, "_FILES_SECONDS", 0.05),

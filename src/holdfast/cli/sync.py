@@ -28,7 +28,7 @@ __all__ = ["add", "run"]
 
 _FIRST_CONTACT_SECONDS = 5.0
 _AWAY_SECONDS = 120.0
-_FILE_CONNECTIONS = 4
+_FILE_CONNECTIONS = 6
 
 
 def add(subparsers: Any) -> None:

@@ -36,7 +36,7 @@ __all__ = ["Given", "Source", "Terms", "Watcher"]
 _LANES: dict[Turn, str] = {
     "journal": "journal", "files": "files", "finish": "files", "large": "large",
 }  # fmt: skip
-_FILE_THREADS = 2
+_FILE_THREADS = 4
 _LARGE_THREADS = 1
 _EYES = 8
 _SCAN_SECONDS = 1.0
