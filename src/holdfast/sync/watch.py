@@ -19,7 +19,7 @@ from functools import partial
 from itertools import count
 from typing import Protocol
 
-from holdfast.errors import AuthError, HoldfastError, StorageError
+from holdfast.errors import AuthError, HoldfastError, RefusedError, StorageError
 from holdfast.rundir import RunDir
 from holdfast.sync.context import Context, Wishes
 from holdfast.sync.crew import Crew, Done
@@ -344,6 +344,8 @@ class Watcher:
 
 def _is_waited_for(error: HoldfastError) -> bool:
     """Whether a first answer is waited for: not when it was a clear no."""
+    if isinstance(error, RefusedError):
+        return is_of_server(error) or error.status >= 500
     return is_of_server(error) and not isinstance(error, (AuthError, UntrustedError))
 
 
