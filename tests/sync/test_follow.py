@@ -29,6 +29,7 @@ from holdfast.sync.watch import Given, Terms, Watcher
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(followed, "_LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(followed, "_ENDED_LOOK_SECONDS", 0.02)
     monkeypatch.setattr(followed, "_ASK_SECONDS", 0.02)
     monkeypatch.setattr(followed, "_FILES_SECONDS", 0.05)
     monkeypatch.setattr(followed, "_WORD_SECONDS", 0.1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import shutil
 import threading
 import time
@@ -21,12 +22,14 @@ from holdfast.sync import followed, outage, trees, watch
 from holdfast.sync.report import Outcome
 from holdfast.sync.trees import Tree
 from holdfast.sync.watch import Terms, Watcher
+from holdfast.wire import digest_of
 
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     for module, name, value in [
         (followed, "_LOOK_SECONDS", 0.02),
+        (followed, "_ENDED_LOOK_SECONDS", 0.02),
         (followed, "_RESTING_LOOK_SECONDS", 0.05),
         (followed, "_ASK_SECONDS", 0.02),
         (followed, "_FILES_SECONDS", 0.05),
@@ -317,6 +320,56 @@ def test_a_restored_server_gets_what_it_lost(tmp_path: Path, watching: Start) ->
     append_rows(writer, rows(1, first=20))
     until(lambda: held(server, run_dir))
     writer.close()
+
+
+def _failing_at_random(chance: random.Random) -> Callable[[str, str], None]:
+    errors = [
+        UnreachableError("reset", "try again"),
+        refused("unavailable", 503),
+        refused("internal", 500),
+        refused("digest_mismatch", 422),
+    ]
+
+    def fail(method: str, when: str) -> None:
+        if chance.random() < 0.3:
+            # A clear no to the first question would end a watcher, as it should.
+            raise errors[2] if method == "viewer" else chance.choice(errors)
+
+    return fail
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_whatever_fails_at_random_all_of_it_arrives_once(
+    tmp_path: Path, watching: Start, seed: int
+) -> None:
+    server, chance = MemoryServer(), random.Random(seed)
+    server.fail = _failing_at_random(chance)
+    started = [start_run(tmp_path / f"t{i % 3}" / "wandb", f"r{i}", number=i) for i in range(8)]
+    watchers = [watching(server, tmp_path) for _ in range(2)]
+    for round_ in range(10):
+        for i, (run_dir, writer) in enumerate(started):
+            append_rows(writer, rows(chance.randrange(5), first=100 * round_))
+            if chance.random() < 0.2:
+                (run_dir.files / f"{round_}.txt").write_text(f"{i} {round_}")
+        if round_ == 5:
+            watchers[0].stop()
+            watching(server, tmp_path / "t0", tmp_path / "t1")
+        time.sleep(0.02)
+    for _, writer in started:
+        if chance.random() < 0.5:
+            writer.append(encode.exit_record(0, 3))
+        writer.abandon()
+    server.fail = lambda method, when: None
+    until(lambda: all(held(server, run_dir) for run_dir, _ in started))
+    until(confirmed(watchers[1]))
+    named = {
+        journal.run.run_id: {entry.digest for entry in files.values()}
+        for journal, files in server.files.items()
+    }
+    for run_dir, _ in started:
+        digests = {digest_of(path.read_bytes()) for path in run_dir.files.glob("*.txt")}
+        assert digests == named.get(run_dir.run_id, set())
+    assert len(server.journals) == len(started)
 
 
 def test_no_file_stays_open_and_few_threads_are_used(tmp_path: Path, watching: Start) -> None:

@@ -27,7 +27,7 @@ from holdfast.wire.http import Connection
 
 __all__ = ["add", "run"]
 
-_FILE_CONNECTIONS = 4
+_FILE_CONNECTIONS = 6
 
 
 def add(subparsers: Any) -> None:

@@ -30,6 +30,7 @@ LARGE_BYTES = 64 << 20
 _LOOK_SECONDS = 1.0
 _QUIET_AFTER = 60.0
 _QUIET_LOOK_SECONDS = 2.5
+_ENDED_LOOK_SECONDS = 5.0
 _RESTING_LOOK_SECONDS = 60.0
 _ASK_SECONDS = 3.0
 _FILES_SECONDS = 10.0
@@ -148,13 +149,18 @@ class Followed:
     def look(self, now: float) -> Sighting:
         """Look at it, from any thread; OSError when that is not possible."""
         writer = None
-        if not self.resting and (self._asked_at is None or now - self._asked_at >= _ASK_SECONDS):
+        if not self.resting and self._is_to_be_asked(now):
             # The writer is asked before the size: one that was gone by then has nothing more to
             # write. Asking opens the file, which makes a network filesystem ask for its size.
             writer = writer_of(self.run_dir)
         found = os.stat(self.run_dir.journal)
         files_mtime_ns = self._files_mtime_ns() if self.resting else None
         return Sighting(found.st_size, found.st_mtime_ns, files_mtime_ns, writer)
+
+    def _is_to_be_asked(self, now: float) -> bool:
+        if self._asked_at is None:
+            return True
+        return self.writer != "gone" and now - self._asked_at >= _ASK_SECONDS
 
     def _files_mtime_ns(self) -> int:
         try:
@@ -178,13 +184,21 @@ class Followed:
             self._forget_progress(now)
         if grew:
             self._changed, self._swept, self._grew_at, self._torn = True, False, now, 0
+            if found.writer is None and self.writer == "gone":
+                self._asked_at = None  # so it lives: it is asked at the next look
         if self.pending and not self.since:
             self.since = found.mtime_ns / 1e9
         self._pause(now)
 
     def _pause(self, now: float) -> None:
-        pause = _LOOK_SECONDS if now - self._grew_at < _QUIET_AFTER else _QUIET_LOOK_SECONDS
-        self.next_look = now + (_RESTING_LOOK_SECONDS if self.resting else pause)
+        if self.resting:
+            pause = _RESTING_LOOK_SECONDS
+        elif self.has_ended(now) and self._asked_at is not None:
+            pause = _ENDED_LOOK_SECONDS
+        else:
+            quiet = now - self._grew_at > _QUIET_AFTER
+            pause = _QUIET_LOOK_SECONDS if quiet else _LOOK_SECONDS
+        self.next_look = now + pause
 
     def unseen(self, now: float) -> None:
         """It could not be looked at, or is looked at already: later."""

@@ -19,7 +19,7 @@ from functools import partial
 from itertools import count
 from typing import Protocol
 
-from holdfast.errors import AuthError, HoldfastError, StorageError
+from holdfast.errors import AuthError, HoldfastError, RefusedError, StorageError
 from holdfast.rundir import RunDir
 from holdfast.sync.context import Context, Wishes
 from holdfast.sync.crew import Crew, Done
@@ -36,12 +36,13 @@ __all__ = ["Given", "Source", "Terms", "Watcher"]
 _LANES: dict[Turn, str] = {
     "journal": "journal", "files": "files", "finish": "files", "large": "large",
 }  # fmt: skip
-_FILE_THREADS = 2
+_FILE_THREADS = 4
 _LARGE_THREADS = 1
-_EYES = 8
+_EYES_A_PLACE = 4
+_EYES = 20
 _SCAN_SECONDS = 1.0
 _TICK_SECONDS = 0.25
-_LOOKS_A_JOB = 500
+_LOOKS_A_JOB = 250
 _STATE_SECONDS = 2.0
 _LAST_TRIES = 3
 
@@ -137,7 +138,7 @@ class Watcher:
         self._context: Context | None = None
         self._done: queue.SimpleQueue[Done | None] = queue.SimpleQueue()
         self._places = [_Place(source, clock()) for source in sources]
-        self._eyes = Crew("look", min(_EYES, 2 * len(sources)), self._done)
+        self._eyes = Crew("look", min(_EYES, (_EYES_A_PLACE + 1) * len(sources)), self._done)
         self._probe = Crew("probe", 1, self._done)
         self._lanes = {
             "journal": _Lane(Crew("journal", terms.jobs, self._done)),
@@ -187,8 +188,11 @@ class Watcher:
             if now >= place.scan_at and not place.scanning and self._eyes.free:
                 place.scanning = True
                 self._eyes.give(place, self._finder(place), self._found)
-            if not place.looking and self._eyes.free and (due := place.take_due(now)):
-                place.looking = True
+            while place.looking < _EYES_A_PLACE and self._eyes.free:
+                due = place.take_due(now)
+                if not due:
+                    break
+                place.looking += 1
                 self._eyes.give(place, partial(_look, due, self._clock), self._saw)
 
     def _finder(self, place: _Place) -> Callable[[], object]:
@@ -225,7 +229,7 @@ class Watcher:
     def _saw(self, done: Done) -> None:
         place: _Place = done.who
         self._eyes.took()
-        place.looking = False
+        place.looking -= 1
         if done.error is not None:
             raise done.error
         now = self._clock()
@@ -340,6 +344,8 @@ class Watcher:
 
 def _is_waited_for(error: HoldfastError) -> bool:
     """Whether a first answer is waited for: not when it was a clear no."""
+    if isinstance(error, RefusedError):
+        return is_of_server(error) or error.status >= 500
     return is_of_server(error) and not isinstance(error, (AuthError, UntrustedError))
 
 
@@ -359,7 +365,7 @@ class _Place:
         self.scan_at = now
         self.scanning = False
         self.scanned = False
-        self.looking = False
+        self.looking = 0
         self.said: HoldfastError | None = None
         self._order = count()
         self._looks: list[tuple[float, int, Followed]] = []
