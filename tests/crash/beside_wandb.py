@@ -47,8 +47,8 @@ _NO_PROXY = "http://127.0.0.1:9"
 _TEXT = f"""
 What the real `wandb sync` {NEWEST.version} and `holdfast sync` deliver, and what they say, in the
 same faults. wandb wrote the run folders (a run has {_ROWS:,} rows of two metrics, each of the
-thirty {_FEW}; the killed one less). Its own sync sends them to the gateway of a Holdfast server; `holdfast
-sync` sends copies of the same folders to another server; between stands
+thirty {_FEW}; the killed one less). Its own sync sends them to the gateway of a Holdfast server;
+`holdfast sync` sends copies of the same folders to another server; between stands
 [a proxy](../../tests/crash/proxy.py) that makes the fault. `make faults` measures it anew and
 writes this page.
 
