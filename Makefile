@@ -17,7 +17,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint format unit crash fuzz bench conformance browser web web-test chromium lock clean
+.PHONY: help demo test check lint format unit crash faults fuzz bench conformance browser web web-test chromium lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -45,8 +45,11 @@ unit: $(INSTALLED)  ## the Python tests without conformance, crash, browser and 
 	$(PYTEST) $(PARALLEL) --ignore=tests/house --ignore=tests/conformance --ignore=tests/crash \
 	  --ignore=tests/browser
 
-crash: $(INSTALLED)  ## the long crash table: every process killed at 200 random moments
+crash: $(INSTALLED)  ## the long crash tables: 200 kills of each process, 10,000 simulated and 200 real schedules of faults
 	$(PYTEST) -n $(WORKERS) tests/crash --crash-moments 200 --crash-schedules 10000
+
+faults: $(INSTALLED)  ## the real `wandb sync` in the same faults: docs/guide/faults-beside-wandb.md
+	PYTHONPATH=tests:. $(RUN) -m crash.beside_wandb --out docs/guide/faults-beside-wandb.md
 
 fuzz: $(INSTALLED)  ## what wandb clients may send, and what they may not: 3,000 examples of each kind
 	$(PYTEST) -n $(WORKERS) tests/server/gateway/test_fuzz.py --hypothesis-profile=long

@@ -21,8 +21,8 @@ from wire.fault_server import CLOSE, RESET, STALL, FaultServer, Request, http
 
 __all__ = [
     "Act",
-    "Forward",
     "Proxy",
+    "also",
     "break_off_within",
     "cut_short",
     "html",
@@ -34,11 +34,8 @@ __all__ = [
     "twice",
 ]
 
-Forward = Callable[[Request], bytes]
-"""Passes a request on and gives the answer."""
-
-Act = Callable[[Request, Forward], bytes]
-"""What a rule does: gives the bytes to answer, or CLOSE, RESET, STALL."""
+Act = Callable[[Request, "Proxy"], bytes]
+"""What a rule does at a proxy: gives the bytes to answer, or CLOSE, RESET, STALL."""
 
 _PAGE = "<html><body>The proxy says so.</body></html>"
 _HOP = {"connection", "keep-alive", "transfer-encoding", "content-length"}
@@ -66,6 +63,9 @@ class Proxy:
         self.upstream = upstream
         self.requests: list[str] = []
         self._rules: list[_Rule] = []
+        self._late: list[threading.Thread] = []
+        self._idle = threading.Condition()
+        self._busy = 0
         self._lock = threading.Lock()
         self._listener = FaultServer(self._answer)
 
@@ -107,6 +107,23 @@ class Proxy:
             self._rules = []
             self.requests = []
 
+    def forward_later(self, request: Request, seconds: float) -> None:
+        """Pass a request on when it has been under way for so long; nobody hears the answer."""
+
+        def arrive() -> None:
+            time.sleep(seconds)  # not a wait for anything: it is the fault
+            self.forward(request)
+
+        self._late.append(threading.Thread(target=arrive, daemon=True))
+        self._late[-1].start()
+
+    def settle(self) -> None:
+        """Wait until nothing is under way: what is being done, and the last late request."""
+        with self._idle:
+            assert self._idle.wait_for(lambda: self._busy == 0, _UPSTREAM_SECONDS)
+        while self._late:
+            self._late.pop().join(_UPSTREAM_SECONDS)
+
     def forward(self, request: Request) -> bytes:
         """Pass a request on; CLOSE when the server gives no answer."""
         parts = urlsplit(self.upstream)
@@ -130,7 +147,14 @@ class Proxy:
         with self._lock:
             self.requests.append(f"{request.method} {request.target}")
             act = self._act(request)
-        return act(request, self.forward) if act else self.forward(request)
+        with self._idle:
+            self._busy += 1
+        try:
+            return act(request, self) if act else self.forward(request)
+        finally:
+            with self._idle:
+                self._busy -= 1
+                self._idle.notify_all()
 
     def _act(self, request: Request) -> Act | None:
         for rule in self._rules:
@@ -143,44 +167,40 @@ class Proxy:
         return None
 
 
-def reset_before(request: Request, forward: Forward) -> bytes:
+def reset_before(request: Request, proxy: Proxy) -> bytes:
     """The request never reaches the server."""
     return RESET
 
 
-def reset_after(request: Request, forward: Forward) -> bytes:
+def reset_after(request: Request, proxy: Proxy) -> bytes:
     """The server acts, the answer is lost."""
-    forward(request)
+    proxy.forward(request)
     return RESET
 
 
-def stall(request: Request, forward: Forward) -> bytes:
+def stall(request: Request, proxy: Proxy) -> bytes:
     """No answer and no end."""
     return STALL
 
 
-def cut_short(request: Request, forward: Forward) -> bytes:
+def cut_short(request: Request, proxy: Proxy) -> bytes:
     """Half of the answer, then the connection ends."""
-    answer = forward(request)
+    answer = proxy.forward(request)
     head, _, body = answer.partition(b"\r\n\r\n")
     return head + b"\r\n\r\n" + body[: len(body) // 2]
 
 
-def twice(request: Request, forward: Forward) -> bytes:
+def twice(request: Request, proxy: Proxy) -> bytes:
     """The request reaches the server twice; the second answer comes back."""
-    forward(request)
-    return forward(request)
+    proxy.forward(request)
+    return proxy.forward(request)
 
 
 def overtaken(seconds: float) -> Act:
     """The connection breaks off, and the request reaches the server after later ones did."""
 
-    def act(request: Request, forward: Forward) -> bytes:
-        def later() -> None:
-            time.sleep(seconds)  # the fault itself: a request that is under way for so long
-            forward(request)
-
-        threading.Thread(target=later, daemon=True).start()
+    def act(request: Request, proxy: Proxy) -> bytes:
+        proxy.forward_later(request, seconds)
         return RESET
 
     return act
@@ -189,7 +209,17 @@ def overtaken(seconds: float) -> Act:
 def status(code: int, **headers: str) -> Act:
     """A page of the proxy's own with this status."""
     answer = http(code, _PAGE, kind="text/html", headers=headers)
-    return lambda request, forward: answer
+    return lambda request, proxy: answer
+
+
+def also(then: Callable[[], None]) -> Act:
+    """Something else happens, then the request goes its way."""
+
+    def act(request: Request, proxy: Proxy) -> bytes:
+        then()
+        return proxy.forward(request)
+
+    return act
 
 
 html = status(200)
@@ -199,8 +229,7 @@ html = status(200)
 def break_off_within(then: Callable[[], None]) -> Act:
     """Half of the request reaches the server, then ``then`` happens and the connection ends."""
 
-    def act(request: Request, forward: Forward) -> bytes:
-        proxy: Proxy = forward.__self__  # type: ignore[attr-defined]
+    def act(request: Request, proxy: Proxy) -> bytes:
         parts = urlsplit(proxy.upstream)
         with socket.create_connection((parts.hostname or "", parts.port or 80)) as half:
             lines = [f"{request.method} {request.target} HTTP/1.1"]

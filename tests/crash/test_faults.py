@@ -9,11 +9,10 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 
 from crash import proxy as net
 from crash.faults import Place, fault
-from crash.proxy import Act, Forward
+from crash.proxy import Proxy, also
 from processes import environment
 from sync.making import append_rows, rows, start_run
 from wire.fault_server import Request, http
@@ -23,16 +22,6 @@ from holdfast.records import encode
 _NOTHING = "nothing: it goes on by itself"
 _AGAIN = "`holdfast sync` again"
 _SMALL = {"requirements.txt": b"numpy\n", "media/a.bin": b"a"}
-
-
-def also(then: Callable[[], None]) -> Act:
-    """Something else happens, then the request goes its way."""
-
-    def act(request: Request, forward: Forward) -> bytes:
-        then()
-        return forward(request)
-
-    return act
 
 
 @fault(
@@ -146,7 +135,7 @@ def test_reordered(place: Place) -> None:
     for path in ("/chunks", "/files", "/receipt$", r"/blobs/local$", r"/blobs/local/.*offset"):
         place.proxy.meet(net.overtaken(0.7), path=path, times=2)
     place.meets(place.sync())
-    time.sleep(0.8)  # until the last of the late ones has arrived
+    place.proxy.settle()
     place.check()
     place.finish()
 
@@ -175,7 +164,7 @@ def test_html(place: Place) -> None:
 def test_empty_answer(place: Place) -> None:
     place.run("small", files=_SMALL)
     for path in ("/viewer", "/chunks", "/receipt$"):
-        place.proxy.meet(lambda request, forward: http(200), path=path, times=1)
+        place.proxy.meet(lambda request, proxy: http(200), path=path, times=1)
     place.meets(place.sync())
     place.check()
 
@@ -281,10 +270,10 @@ def test_body_limit(place: Place) -> None:
     files = {f"media/{number}.bin": os.urandom(200_000) for number in range(15)}
     place.run("files", number=1, files={**files, "big.bin": os.urandom(9 << 20)})
 
-    def limit(request: Request, forward: Forward) -> bytes:
+    def limit(request: Request, proxy: Proxy) -> bytes:
         if len(request.body) > 1_000_000:
-            return net.status(413)(request, forward)
-        return forward(request)
+            return net.status(413)(request, proxy)
+        return proxy.forward(request)
 
     place.proxy.meet(limit)
     place.meets(place.sync())

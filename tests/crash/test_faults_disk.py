@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 from crash.faults import Place, fault
+from crash.proxy import also
 from crash.small_disk import nothing_may_be_written, small_disk, without_override
-from crash.test_faults import also
 from processes import Server
 from sync.making import rows, run_info
 
