@@ -56,6 +56,7 @@ _CHUNK_BYTES = 2500
 _PART_BYTES = 130_000
 _MOST_CALLS = 5000
 _LONGEST_SYNC = 3600.0
+_LONGEST_WAIT = 600.0
 _JUMP = 100_000.0
 
 _STATUSES = (
@@ -346,6 +347,7 @@ class _Waits(threading.Event):
 
     def wait(self, timeout: float | None = None) -> bool:
         assert timeout is not None, "it waits without end"
+        assert timeout <= _LONGEST_WAIT, "it sleeps too long"
         self._world.turns.pause(self._line.me)
         self.waited += timeout
         self._world.pass_time(timeout)

@@ -218,8 +218,8 @@ class RunSync:
             UnconfirmedError: the server does not hold what lies on disk.
         """
         survey, outcome = self._survey, self._outcome
-        self._check_place()  # a folder that went away looks like one without files
         if not self._context.wishes.verify:
+            self._check_place()
             self.tell_writer(writer)
             outcome.state = "sent"
             return
@@ -249,6 +249,7 @@ class RunSync:
         """The server's receipt; what it turns out to lack is sent again."""
         survey = self._survey
         for attempt in range(_CLAIMS):
+            self._check_place()  # a folder that went away looks like one without files
             claim = Claim(
                 size=survey.size,
                 position=survey.position,

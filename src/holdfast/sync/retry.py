@@ -35,6 +35,7 @@ T = TypeVar("T")
 _PASSING = {408, 425, 429, 500, 502, 503, 504}
 _FEW_TRIES = 4
 _SAY_EVERY = 60.0
+_LONGEST_ASKED = 600.0
 
 
 class StoppedError(HoldfastError):
@@ -174,8 +175,10 @@ class RetryingTransport:
             away = now - min(since, self._away_since)
         pause = min(self._patience.longest, self._patience.first * 2.0 ** min(tries - 1, 10))
         pause *= random.uniform(0.5, 1.0)
-        pause = max(pause, _asked_for(error))
+        asked = _asked_for(error)
         limit = self._patience.limit
+        # Who waits for ever must not sleep for a year because a proxy says so.
+        pause = max(pause, asked if limit is not None else min(asked, _LONGEST_ASKED))
         if limit is not None and away + pause > limit:
             raise error
         with self._lock:
@@ -192,13 +195,17 @@ def _for_how_long(limit: float | None, away: float) -> str:
 
 
 def _asked_for(error: HoldfastError) -> float:
-    """The seconds that a Retry-After header asks for; 0 without one."""
+    """The seconds that a Retry-After header asks for; 0 without one.
+
+    A date far ahead tells that the clocks differ, not how long to wait.
+    """
     text = error.detail.get("retry_after", "") if isinstance(error, RefusedError) else ""
     if not isinstance(text, str) or not text:
         return 0.0
     if text.isdecimal():
         return float(text[:9])
     try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
+        seconds = parsedate_to_datetime(text).timestamp() - time.time()
     except (ValueError, TypeError, OverflowError):
         return 0.0  # neither seconds nor a date: as good as no header
+    return seconds if 0 < seconds <= _LONGEST_ASKED else 0.0
