@@ -19,13 +19,8 @@ KEY = "k" * 40
 
 
 @pytest.fixture(autouse=True)
-def _own_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in list(os.environ):
-        if name.startswith(("HOLDFAST_", "WANDB_")) or name.lower().endswith("_proxy"):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("HOLDFAST_CONFIG_DIR", str(tmp_path / "config"))
+def _surroundings(own_config: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOLDFAST_API_KEY", KEY)
-    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("holdfast.sync.doctor.disk.mark_of", lambda share: "ok")  # not the tests'
 
 

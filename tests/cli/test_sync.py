@@ -29,14 +29,7 @@ from holdfast.wire import ERRORS, error_body
 Served = tuple[MemoryServer, OverHttp, FaultServer]
 
 
-@pytest.fixture(autouse=True)
-def _own_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in list(os.environ):
-        if name.startswith(("HOLDFAST_", "WANDB_")) or name.lower().endswith("_proxy"):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("HOLDFAST_CONFIG_DIR", str(tmp_path / "config"))
-    monkeypatch.setenv("HOLDFAST_API_KEY", "key")
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("own_config")
 
 
 @pytest.fixture

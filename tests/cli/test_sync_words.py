@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
@@ -17,15 +16,7 @@ from wire.fault_server import FaultServer
 from holdfast.cli.main import main
 from holdfast.rundir import RunDir
 
-
-@pytest.fixture(autouse=True)
-def _own_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in list(os.environ):
-        if name.startswith(("HOLDFAST_", "WANDB_")) or name.lower().endswith("_proxy"):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("HOLDFAST_CONFIG_DIR", str(tmp_path / "config"))
-    monkeypatch.setenv("HOLDFAST_API_KEY", "key")
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("own_config")
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from pathlib import Path
 from sync.making import make_run
 
 from holdfast.journal import Frame, Reader
-from holdfast.rundir import quarantined
+from holdfast.rundir.quarantine import quarantined
 
 
 def test_the_damaged_journal_survives(tmp_path: Path, crash_moments: int, crash_seed: int) -> None:

@@ -20,7 +20,8 @@ from holdfast.journal import Frame, Gap, Reader
 from holdfast.records import encode
 from holdfast.records.decode import history_row, kind, parse
 from holdfast.records.replay import Replay
-from holdfast.rundir import RunDir, discover, quarantined, read_receipt
+from holdfast.rundir import RunDir, discover, read_receipt
+from holdfast.rundir.quarantine import quarantined
 from holdfast.sync import repair as repair_module
 from holdfast.sync.one import sync_run
 from holdfast.sync.repair import Repaired, repair_run

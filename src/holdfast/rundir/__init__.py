@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from holdfast.rundir.discover import discover, lost_runs, runs_with_id
 from holdfast.rundir.layout import RunDir, create, of_folder
-from holdfast.rundir.liveness import WriterState, boot_id, hold, writer_of
+from holdfast.rundir.liveness import WriterState, boot_id, hold, is_locked, writer_of
 from holdfast.rundir.markers import (
     IGNORE_FILE,
     mark_synced,
@@ -18,7 +18,6 @@ from holdfast.rundir.markers import (
     write_receipt,
     write_spec,
 )
-from holdfast.rundir.quarantine import fresh_journal, quarantined, replace_journal
 
 __all__ = [
     "IGNORE_FILE",
@@ -27,16 +26,14 @@ __all__ = [
     "boot_id",
     "create",
     "discover",
-    "fresh_journal",
     "hold",
+    "is_locked",
     "lost_runs",
     "mark_synced",
     "of_folder",
-    "quarantined",
     "read_ignored",
     "read_receipt",
     "read_spec",
-    "replace_journal",
     "runs_with_id",
     "write_receipt",
     "write_spec",

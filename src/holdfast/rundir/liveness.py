@@ -22,7 +22,7 @@ from holdfast.rundir.layout import RunDir
 if sys.platform != "win32":
     import fcntl
 
-__all__ = ["WriterState", "boot_id", "hold", "writer_of"]
+__all__ = ["WriterState", "boot_id", "hold", "is_locked", "writer_of"]
 
 WriterState = Literal["alive", "gone", "unknown"]
 
@@ -57,7 +57,7 @@ def writer_of(run_dir: RunDir) -> WriterState:
     there are no locks, and for journals that name no machine (other clients' journals), five
     minutes of silence decide.
     """
-    locked = _is_locked(run_dir.journal)
+    locked = is_locked(run_dir.journal)
     if locked:
         return "alive"
     if locked is False and _is_of_this_machine(run_dir.journal):
@@ -97,12 +97,12 @@ def boot_id() -> str:
         return ""
 
 
-def _is_locked(journal: Path) -> bool | None:
-    """Whether a process holds the journal; None where that cannot be known."""
+def is_locked(path: Path) -> bool | None:
+    """Whether a process holds the advisory lock of a file; None where that cannot be known."""
     if sys.platform == "win32":
         return None
     try:
-        fd = os.open(journal, os.O_RDONLY)
+        fd = os.open(path, os.O_RDONLY)
     except OSError:
         return None
     try:

@@ -25,11 +25,10 @@ from holdfast.records.replay import Replay
 from holdfast.rundir import (
     RunDir,
     boot_id,
-    fresh_journal,
     read_spec,
-    replace_journal,
     writer_of,
 )
+from holdfast.rundir.quarantine import fresh_journal, replace_journal
 from holdfast.sync.receipts import Kept
 from holdfast.sync.report import Reporter, defect
 from holdfast.sync.salvage import Salvage, salvage, start_of

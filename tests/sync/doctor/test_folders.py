@@ -10,7 +10,8 @@ from sync.making import append_rows, context, make_run, rows, start_run
 from sync.memory_server import MemoryServer
 from wandb_runs import fixture, fixtures
 
-from holdfast.rundir import RunDir, fresh_journal
+from holdfast.rundir import RunDir
+from holdfast.rundir.quarantine import fresh_journal
 from holdfast.sync.doctor.finding import Finding, apply_fix
 from holdfast.sync.doctor.folders import Pending, look_at_folder
 from holdfast.sync.one import sync_run

@@ -14,10 +14,10 @@ from pathlib import Path
 from holdfast.errors import DamagedError, RefusedError, StorageError, UnconfirmedError
 from holdfast.rundir import RunDir, mark_synced, writer_of
 from holdfast.sync.files import Catalogue
-from holdfast.sync.receipts import Kept, Sight, differences, keep
+from holdfast.sync.receipts import Kept, Sight, claim_of, differences, keep
 from holdfast.sync.report import Outcome
 from holdfast.sync.survey import Survey
-from holdfast.wire import Claim, Receipt
+from holdfast.wire import Receipt
 from holdfast.wire.fields import Fields
 
 __all__ = ["Carried", "confirm", "read_carried", "write_carried"]
@@ -97,14 +97,7 @@ def confirm(carried: Carried, run_dir: RunDir, outcome: Outcome) -> None:
         if receipt is None:
             raise UnconfirmedError("no receipt for it was brought back", "export it, and import it")
         catalogue.refresh()
-        claim = Claim(
-            size=survey.size,
-            position=survey.position,
-            digest=survey.digest(survey.position),
-            torn=survey.torn,
-            files=len(catalogue.entries),
-            writer=writer,
-        )
+        claim = claim_of(survey, catalogue, writer)
     entries = list(catalogue.entries.values())
     found = differences(receipt, claim, survey.records, entries) + catalogue.unreadable
     run = receipt.run

@@ -15,10 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
+from holdfast.rundir import is_locked
 from holdfast.sync.doctor.finding import Finding
-
-if sys.platform != "win32":
-    import fcntl
 
 __all__ = ["look_at_locks", "owner_of"]
 
@@ -69,7 +67,7 @@ def owner_of(path: Path) -> tuple[Literal["alive", "dead", "unknown"], str]:
     Its text may name a process, and its text or name a machine. A lock that the kernel holds on
     it is alive whatever it says.
     """
-    if _is_held(path):
+    if is_locked(path):
         return "alive", f"{path.name} is locked"
     try:
         text = path.read_bytes()[:_MAX_BYTES].decode("utf-8", "replace")
@@ -89,24 +87,6 @@ def owner_of(path: Path) -> tuple[Literal["alive", "dead", "unknown"], str]:
     if not words & {here, here.split(".", 1)[0]} and age < _QUIET_SECONDS:
         return "unknown", f"{named}, of this machine or another, {age:.0f} s old"
     return "dead", f"{named}, which does not run on {here}"
-
-
-def _is_held(path: Path) -> bool:
-    if sys.platform == "win32":
-        return False
-    try:
-        fd = os.open(path, os.O_RDONLY)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    finally:
-        os.close(fd)
-    return False
 
 
 def _lives(pid: int) -> bool:
