@@ -14,7 +14,7 @@ from functools import partial
 from holdfast.errors import HoldfastError, RefusedError, StorageError, UnconfirmedError
 from holdfast.journal import HEADER
 from holdfast.rundir import RunDir, mark_synced, writer_of
-from holdfast.sync.context import Context, address
+from holdfast.sync.context import NO_EDIT, Context, address
 from holdfast.sync.files import Catalogue, Some, every
 from holdfast.sync.receipts import Kept, Sight, claim_of, differences, keep
 from holdfast.sync.report import Outcome, defect
@@ -244,6 +244,8 @@ class RunSync:
         """
         survey, outcome = self._survey, self._outcome
         self._check_place()  # a folder that went away looks like one without files
+        if self._context.wishes.edit != NO_EDIT:
+            self._context.transport.edit(self._of.run, self._context.wishes.edit)
         if not self._context.wishes.verify:
             self.tell_writer(writer)
             outcome.state = "sent"
