@@ -146,6 +146,7 @@ class JournalRow:
     writer: str
     claim: str | None
     replaces: str
+    first_row: str | None
 
     @property
     def ended(self) -> bool:
@@ -396,7 +397,7 @@ _JOURNAL_COLUMNS = (
         "rows",
         "last_step",
     ),
-    *("complete", "writer", "claim", "replaces"),
+    *("complete", "writer", "claim", "replaces", "first_row"),
 )
 
 

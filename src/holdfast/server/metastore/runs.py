@@ -50,6 +50,7 @@ class JournalFacts:
     role: str
     replaces: str
     records: str
+    first_row: str | None
 
     @property
     def ended(self) -> bool:
@@ -96,6 +97,7 @@ _FACTS = (
     journals.c.role,
     journals.c.replaces,
     journals.c.records,
+    journals.c.first_row,
 )
 
 
