@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from sync.making import make_run
-from sync.memory_server import MemoryServer
+from sync.memory_server import MemoryServer, refused
 from sync.over_http import OverHttp
 from wire.fault_server import FaultServer
 
@@ -184,6 +184,20 @@ def test_what_runs_shall_say_is_asked_once_for_each(
     assert main(["sync", *words]) == 0
     assert list(served.edits.values()) == ([edit] * 3 if edit else [])
     assert served.calls["edit"] == (3 if edit else 0)
+    assert all(run.receipt.exists() for run in runs)
+
+
+def test_a_run_whose_edit_failed_stays_pending(served: MemoryServer, runs: list[RunDir]) -> None:
+    def fail(method: str, when: str) -> None:
+        if method == "edit":
+            raise refused("forbidden", 403)
+
+    served.fail = fail
+    assert main(["sync", "--job-type", "x"]) != 0
+    assert not any(run.receipt.exists() for run in runs)
+    served.fail = lambda method, when: None
+    assert main(["sync", "--job-type", "x"]) == 0
+    assert len(served.edits) == 3
     assert all(run.receipt.exists() for run in runs)
 
 

@@ -243,9 +243,8 @@ class RunSync:
             UnconfirmedError: the server does not hold what lies on disk.
         """
         survey, outcome = self._survey, self._outcome
-        if self._context.wishes.edit != NO_EDIT:
-            self._context.transport.edit(self._of.run, self._context.wishes.edit)
         if not self._context.wishes.verify:
+            self._ask_edit()
             self._check_place()
             self.tell_writer(writer)
             outcome.state = "sent"
@@ -263,6 +262,7 @@ class RunSync:
         outcome.gaps = receipt.gaps  # those of the journals that this one was repaired from, too
         outcome.run = f"{receipt.run.entity}/{receipt.run.project}/{receipt.run.run_id}"
         outcome.url = receipt.run.url
+        self._ask_edit()
         if self.catalogue.unreadable:
             raise UnconfirmedError(
                 f"all but {len(self.catalogue.unreadable)} files arrived; cannot be read: "
@@ -278,6 +278,14 @@ class RunSync:
         final = survey.complete or writer == "gone"
         outcome.state = "confirmed" if final else "running"
         self._keep(receipt, writer, final=final)
+
+    def _ask_edit(self) -> None:
+        """Have the run say what was wished: when it is there, before its receipt is kept.
+
+        So a wish that fails leaves the run pending, and is tried again with it.
+        """
+        if self._context.wishes.edit != NO_EDIT:
+            self._context.transport.edit(self._of.run, self._context.wishes.edit)
 
     def _ask(self, writer: str) -> tuple[Receipt, Claim]:
         """The server's receipt; what it turns out to lack is sent again."""
