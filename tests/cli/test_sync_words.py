@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 from sync.making import make_run
-from sync.memory_server import MemoryServer
+from sync.memory_server import MemoryServer, refused
 from sync.over_http import OverHttp
 from wire.fault_server import FaultServer
 
 from holdfast.cli.main import main
 from holdfast.rundir import RunDir
+from holdfast.wire import Edit
 
 pytestmark = pytest.mark.usefixtures("own_config")
 
@@ -142,9 +143,6 @@ def test_which_files(
     "words",
     [
         ["--sync-tensorboard"],
-        ["--job-type", "x"],
-        ["--job_type", "x"],
-        ["--replace-tags", "a=b"],
         ["--skip-artifacts"],
         ["--view"],
     ],
@@ -160,6 +158,47 @@ def test_what_does_nothing_says_so_in_one_line(
     assert "does nothing" in line
     assert main(["sync", "--dry-run", "--no-sync-tensorboard"]) == 0
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "edit"),
+    [
+        (["--job-type", "x"], Edit("x")),
+        (["--job_type", "x"], Edit("x")),
+        (["--replace-tags", "a=b, c = d"], Edit("", (("a", "b"), ("c", "d")))),
+        ([], None),
+    ],
+)
+def test_what_runs_shall_say_is_asked_once_for_each(
+    served: MemoryServer, runs: list[RunDir], words: list[str], edit: Edit | None
+) -> None:
+    assert main(["sync", *words]) == 0
+    assert list(served.edits.values()) == ([edit] * 3 if edit else [])
+    assert served.calls["edit"] == (3 if edit else 0)
+    assert all(run.receipt.exists() for run in runs)
+
+
+def test_a_run_whose_edit_failed_stays_pending(served: MemoryServer, runs: list[RunDir]) -> None:
+    def fail(method: str, when: str) -> None:
+        if method == "edit":
+            raise refused("forbidden", 403)
+
+    served.fail = fail
+    assert main(["sync", "--job-type", "x"]) != 0
+    assert not any(run.receipt.exists() for run in runs)
+    served.fail = lambda method, when: None
+    assert main(["sync", "--job-type", "x"]) == 0
+    assert len(served.edits) == 3
+    assert all(run.receipt.exists() for run in runs)
+
+
+@pytest.mark.parametrize("text", ["a", "a=", "=b", "a=b,c"])
+def test_renames_that_are_none(
+    served: MemoryServer, capsys: pytest.CaptureFixture[str], runs: list[RunDir], text: str
+) -> None:
+    assert main(["sync", "--replace-tags", text]) == 2
+    assert "OLD=NEW" in capsys.readouterr().err
+    assert not served.journals
 
 
 def test_what_must_stay_here_is_not_sent(

@@ -27,6 +27,7 @@ from holdfast.errors import (
     UnconfirmedError,
     UnreachableError,
 )
+from holdfast.ids import RunPath
 from holdfast.journal import Frame, scan
 from holdfast.records.decode import kind
 from holdfast.rundir import RunDir
@@ -40,6 +41,7 @@ from holdfast.sync.retry import Patience, RetryingTransport
 from holdfast.wire import (
     ChunkAnswer,
     Claim,
+    Edit,
     FileEntry,
     Given,
     JournalPath,
@@ -437,6 +439,9 @@ class _Line:
         return self._ask(
             f"receipt {journal.run.run_id}", lambda: self._server.receipt(journal, claim)
         )
+
+    def edit(self, run: RunPath, change: Edit) -> None:
+        self._ask(f"edit {run.run_id}", lambda: self._server.edit(run, change))
 
     def lapsed(self, receipts: Sequence[Given]) -> list[int]:
         return self._ask("lapsed", lambda: self._server.lapsed(receipts))

@@ -12,11 +12,13 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from holdfast.errors import RefusedError
+from holdfast.ids import RunPath
 from holdfast.journal import Frame, scan
 from holdfast.records.decode import kind
 from holdfast.wire import (
     ChunkAnswer,
     Claim,
+    Edit,
     FileEntry,
     Given,
     JournalPath,
@@ -44,6 +46,7 @@ class MemoryServer:
         self.claimed_at: dict[JournalPath, float] = {}
         self.blobs: dict[tuple[str, str], bytes] = {}
         self.uploads: dict[tuple[str, str], bytes] = {}
+        self.edits: dict[RunPath, Edit] = {}
         self.calls: Counter[str] = Counter()
         self.fail: Callable[[str, str], None] = lambda method, when: None
         self._limits = (chunk_bytes, part_bytes)
@@ -173,6 +176,14 @@ class MemoryServer:
             )
 
         return self._call("receipt", work)  # type: ignore[no-any-return]
+
+    def edit(self, run: RunPath, change: Edit) -> None:
+        def work() -> None:
+            if not any(journal.run == run for journal in self.journals):
+                raise refused("not_found", 404)
+            self.edits[run] = change
+
+        self._call("edit", work)
 
     def lapsed(self, receipts: Sequence[Given]) -> list[int]:
         def work() -> list[int]:

@@ -15,6 +15,7 @@ from holdfast.errors import RefusedError
 from holdfast.ids import RunPath
 from holdfast.wire import (
     Claim,
+    Edit,
     FileEntry,
     Given,
     JournalPath,
@@ -26,6 +27,7 @@ from holdfast.wire import (
 )
 
 _JOURNAL = re.compile(r"/api/v1/runs/([^/]+)/([^/]+)/([^/]+)/journals/([^/]+)(/.*)?")
+_EDIT = re.compile(r"/api/v1/runs/([^/]+)/([^/]+)/([^/]+)/edit")
 _BLOB = re.compile(r"/api/v1/blobs/([^/]+)(?:/(.+))?")
 
 
@@ -67,6 +69,10 @@ class OverHttp:
         if parts.path == "/api/v1/receipts":
             given = Given.list_from_json(json.loads(request.body))
             return {"lapsed": self.memory.lapsed(given)}
+        if found := _EDIT.fullmatch(parts.path):
+            run = RunPath(*(unquote(name) for name in found.groups()))
+            self.memory.edit(run, Edit.from_json(json.loads(request.body)))
+            return {"job_type": "", "tags": []}
         if found := _JOURNAL.fullmatch(parts.path):
             entity, project, run_id, journal, what = found.groups()
             names = (unquote(name) for name in (entity, project, run_id))

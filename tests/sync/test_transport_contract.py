@@ -22,7 +22,16 @@ from holdfast.records import encode
 from holdfast.sync.http_transport import HttpTransport
 from holdfast.sync.retry import Patience, RetryingTransport
 from holdfast.sync.transport import Transport
-from holdfast.wire import Claim, FileEntry, Given, JournalPath, PartAnswer, digest_of, journal_id
+from holdfast.wire import (
+    Claim,
+    Edit,
+    FileEntry,
+    Given,
+    JournalPath,
+    PartAnswer,
+    digest_of,
+    journal_id,
+)
 from holdfast.wire.http import Connection
 
 
@@ -236,6 +245,18 @@ def test_which_receipts_hold_no_more(where: Where) -> None:
     transport.send_pack(of.run.entity, [(digest_of(b"x"), b"x")])
     transport.name_files(of, [FileEntry("late.txt", 1, digest_of(b"x"))])
     assert transport.lapsed([first, last]) == [0, 1]
+
+
+def test_an_edit_changes_no_journal(where: Where) -> None:
+    transport, of = where
+    with pytest.raises(RefusedError) as caught:
+        transport.edit(of.run._replace(run_id="another"), Edit("eval"))
+    assert code(caught) == (404, "not_found")
+    transport.send_chunk(of, 0, DATA, "gone")
+    for _ in range(2):
+        transport.edit(of.run, Edit("eval", (("old", "new"),)))
+    assert transport.position(of) == len(DATA)
+    assert transport.receipt(of, claim(DATA)).complete
 
 
 def test_a_key_that_is_not_known() -> None:

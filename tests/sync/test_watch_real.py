@@ -143,6 +143,55 @@ def test_training_server_and_watcher_are_killed_and_all_of_it_arrives(
     assert status(server, str(folder))["folders"][0]["states"] == {"confirmed": 2}
 
 
+_JOB = """
+import time, holdfast
+run = holdfast.init(project="digits", mode="offline", resume="auto")
+for step in range(run.step, 100000):
+    run.log({"loss": 1 / (1 + step)})
+    time.sleep(0.02)
+"""
+
+
+def test_a_job_is_preempted_until_it_is_requeued(
+    tmp_path: Path, server: Server, children: list[subprocess.Popen[bytes]]
+) -> None:
+    folder = tmp_path / "scratch"
+    folder.mkdir()
+    env = {**environment(server.config), "HOLDFAST_DIR": str(folder), "HOLDFAST_SILENT": "true"}
+    env |= {"SLURM_JOB_ID": "17"}
+
+    def start() -> subprocess.Popen[bytes]:
+        children.append(subprocess.Popen([sys.executable, "-c", _JOB], env=env))
+        return children[-1]
+
+    def run() -> Any:
+        try:
+            return next(iter(server.api().runs("local/digits")), None)
+        except HoldfastError:
+            return None  # no project yet
+
+    children.append(Watch(server, folder).process)
+    first = start()
+    until(lambda: (one := run()) and one.state == "running" and (one.lastHistoryStep or 0) > 5)
+    first.terminate()
+    assert first.wait() == -signal.SIGTERM
+    until(lambda: run().state != "running")
+    assert run().state == "preempted"
+    assert len(server.api().runs("local/digits", {"state": "preempted"})) == 1
+    until(lambda: run().proof == "confirmed")
+    step = run().lastHistoryStep
+    second = start()
+    until(lambda: run().state == "running" and run().lastHistoryStep > step + 5)
+    second.kill()
+    second.wait()
+    until(lambda: run().state != "running")
+    assert run().state == "crashed"
+    until(lambda: run().proof == "confirmed")
+    assert len(server.api().runs("local/digits")) == 1
+    steps = [row["_step"] for row in run().scan_history(keys=["loss"])]
+    assert steps == list(range(len(steps)))
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_ends_quickly_while_a_slow_upload_is_under_way(
     tmp_path: Path, server: Server, number: int, children: list[subprocess.Popen[bytes]]

@@ -18,14 +18,13 @@ from holdfast.rundir import RunDir
 from holdfast.sync.context import Wishes
 from holdfast.sync.many import Found
 from holdfast.sync.wanted import Wanted
+from holdfast.wire import Edit
 
 __all__ = ["choose", "declare", "is_old", "positive", "wishes_of", "without_meaning"]
 
 _MEANINGLESS = {
     "sync_tensorboard": "--sync-tensorboard does nothing here: event files of TensorBoard are not "
     "read; what the script logged is sent",
-    "job_type": "--job-type does nothing here: the journal is sent as it was written",
-    "replace_tags": "--replace-tags does nothing here: the journal is sent as it was written",
     "skip_artifacts": "--skip-artifacts does nothing yet: artifacts are not sent yet",
     "view": "--view does nothing here: the address of each run is printed",
 }
@@ -92,9 +91,9 @@ def _declare_rest(parser: argparse.ArgumentParser) -> None:
     option = parser.add_argument
     option("--append", action="store_true", help="add to a run that exists; so it is anyway")
     option("-y", "--yes", action="store_true", help="do not ask; so it is anyway")
-    option("--job-type", default="", metavar="NAME", help="nothing: said in a line")
+    option("--job-type", default="", metavar="NAME", help="what the runs that are sent do")
     option("--job_type", dest="job_type", help=argparse.SUPPRESS)  # to 0.28 it was spelled so
-    option("--replace-tags", default="", metavar="OLD=NEW", help="nothing: said in a line")
+    option("--replace-tags", default="", metavar="OLD=NEW", help="rename tags of them, with commas")
     _flag(parser, ("--sync-tensorboard",), "nothing: said in a line", False)
     option("--view", action="store_true", help=argparse.SUPPRESS)
     option("--legacy", action="store_true", help=argparse.SUPPRESS)
@@ -120,7 +119,7 @@ def wishes_of(args: argparse.Namespace) -> Wishes:
     """What is wanted otherwise than the journals say.
 
     Raises:
-        UsageError: something cannot be left out.
+        UsageError: something cannot be left out, or tags are not named as OLD=NEW.
     """
     if args.skip_console:
         raise UsageError(
@@ -135,7 +134,18 @@ def wishes_of(args: argparse.Namespace) -> Wishes:
         verify=not args.no_verify,
         mark=args.mark_synced,
         files=wanted,
+        edit=Edit(args.job_type or "", _renames(args.replace_tags)),
     )
+
+
+def _renames(text: str) -> tuple[tuple[str, str], ...]:
+    pairs = [[tag.strip() for tag in pair.split("=", 1)] for pair in text.split(",") if pair]
+    if not all(len(pair) == 2 and all(pair) for pair in pairs):
+        raise UsageError(
+            f"--replace-tags {text!r} does not say which tags get which names",
+            "write OLD=NEW, several with commas between them",
+        )
+    return tuple((old, new) for old, new in pairs)
 
 
 def without_meaning(args: argparse.Namespace) -> list[str]:

@@ -67,7 +67,7 @@ class Run:
 
     @property
     def state(self) -> str:
-        """running, finished, failed, crashed or pending."""
+        """running, finished, failed, preempted, crashed or pending."""
         return str(self._said["state"])
 
     @property

@@ -7,9 +7,7 @@ journal in its place, or both, never none. Must not know why.
 from __future__ import annotations
 
 import contextlib
-import filecmp
 import os
-import shutil
 from pathlib import Path
 
 from holdfast.errors import StorageError
@@ -45,6 +43,8 @@ def replace_journal(run_dir: RunDir) -> Path | None:
     Raises:
         StorageError: the disk said no; the journal lies where it was.
     """
+    import shutil  # training imports this room and pays for nothing that it does not use
+
     fresh = fresh_journal(run_dir)
     try:
         aside = _set_aside(run_dir) if run_dir.journal.exists() else None
@@ -71,6 +71,9 @@ def _aside(run_dir: RunDir, number: int) -> Path:
 
 def _set_aside(run_dir: RunDir) -> Path:
     """Give the journal a second name, or, where the filesystem has none, a copy."""
+    import filecmp
+    import shutil
+
     there = quarantined(run_dir)
     for path in there:  # of an attempt that was broken off
         if filecmp.cmp(path, run_dir.journal, shallow=False):

@@ -17,9 +17,12 @@ from holdfast.rundir import RunDir
 from holdfast.sync.report import Reporter
 from holdfast.sync.transport import Transport
 from holdfast.sync.wanted import EVERY_FILE, Wanted
-from holdfast.wire import Viewer
+from holdfast.wire import Edit, Viewer
 
-__all__ = ["Bodies", "Context", "Wishes", "address"]
+__all__ = ["NO_EDIT", "Bodies", "Context", "Wishes", "address"]
+
+NO_EDIT = Edit()
+"""The run says what its journal says."""
 
 _NO_PROJECT = "uncategorized"
 _LEAST_BYTES = 64 << 10
@@ -34,6 +37,7 @@ class Wishes:
         verify: ask for a receipt and compare it.
         mark: leave receipt and marker in the run folder.
         files: which files are sent.
+        edit: what each run that is sent shall say of itself; its journal stays as it is.
     """
 
     entity: str = ""
@@ -42,6 +46,7 @@ class Wishes:
     verify: bool = True
     mark: bool = True
     files: Wanted = EVERY_FILE
+    edit: Edit = NO_EDIT
 
 
 class Bodies:

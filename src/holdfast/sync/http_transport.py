@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from holdfast.errors import RefusedError
+from holdfast.ids import RunPath
 from holdfast.settings.credentials import is_loopback
 from holdfast.wire import (
     ChunkAnswer,
     Claim,
+    Edit,
     FileEntry,
     Given,
     JournalPath,
@@ -91,6 +93,10 @@ class HttpTransport:
         path = paths.receipt(journal)
         answer = self._connection.request("POST", path, json=claim.to_json())
         return Receipt.from_json(answer.json())
+
+    def edit(self, run: RunPath, change: Edit) -> None:
+        """See the contract."""
+        self._connection.request("POST", paths.edit(run), json=change.to_json())
 
     def lapsed(self, receipts: Sequence[Given]) -> list[int]:
         """See the contract."""

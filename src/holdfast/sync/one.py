@@ -14,7 +14,7 @@ from functools import partial
 from holdfast.errors import HoldfastError, RefusedError, StorageError, UnconfirmedError
 from holdfast.journal import HEADER
 from holdfast.rundir import RunDir, mark_synced, writer_of
-from holdfast.sync.context import Context, address
+from holdfast.sync.context import NO_EDIT, Context, address
 from holdfast.sync.files import Catalogue, Some, every
 from holdfast.sync.receipts import Kept, Sight, claim_of, differences, keep
 from holdfast.sync.report import Outcome, defect
@@ -244,6 +244,7 @@ class RunSync:
         """
         survey, outcome = self._survey, self._outcome
         if not self._context.wishes.verify:
+            self._ask_edit()
             self._check_place()
             self.tell_writer(writer)
             outcome.state = "sent"
@@ -261,6 +262,7 @@ class RunSync:
         outcome.gaps = receipt.gaps  # those of the journals that this one was repaired from, too
         outcome.run = f"{receipt.run.entity}/{receipt.run.project}/{receipt.run.run_id}"
         outcome.url = receipt.run.url
+        self._ask_edit()
         if self.catalogue.unreadable:
             raise UnconfirmedError(
                 f"all but {len(self.catalogue.unreadable)} files arrived; cannot be read: "
@@ -276,6 +278,14 @@ class RunSync:
         final = survey.complete or writer == "gone"
         outcome.state = "confirmed" if final else "running"
         self._keep(receipt, writer, final=final)
+
+    def _ask_edit(self) -> None:
+        """Have the run say what was wished: when it is there, before its receipt is kept.
+
+        So a wish that fails leaves the run pending, and is tried again with it.
+        """
+        if self._context.wishes.edit != NO_EDIT:
+            self._context.transport.edit(self._of.run, self._context.wishes.edit)
 
     def _ask(self, writer: str) -> tuple[Receipt, Claim]:
         """The server's receipt; what it turns out to lack is sent again."""

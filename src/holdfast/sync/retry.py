@@ -15,10 +15,12 @@ from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
 from holdfast.errors import HoldfastError, RefusedError, UnreachableError
+from holdfast.ids import RunPath
 from holdfast.sync.transport import Transport
 from holdfast.wire import (
     ChunkAnswer,
     Claim,
+    Edit,
     FileEntry,
     Given,
     JournalPath,
@@ -124,6 +126,10 @@ class RetryingTransport:
     def receipt(self, journal: JournalPath, claim: Claim) -> Receipt:
         """See the contract."""
         return self._keep_trying(lambda: self._inner.receipt(journal, claim))
+
+    def edit(self, run: RunPath, change: Edit) -> None:
+        """See the contract."""
+        self._keep_trying(lambda: self._inner.edit(run, change))
 
     def lapsed(self, receipts: Sequence[Given]) -> list[int]:
         """See the contract."""

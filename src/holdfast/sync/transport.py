@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from holdfast.ids import RunPath
 from holdfast.wire import (
     ChunkAnswer,
     Claim,
+    Edit,
     FileEntry,
     Given,
     JournalPath,
@@ -84,6 +86,13 @@ class Transport(Protocol):
         """Claim what lies on disk; returns what the server holds, its digest computed now.
 
         Raises 409 ``claim_mismatch`` when the two differ.
+        """
+        ...
+
+    def edit(self, run: RunPath, change: Edit) -> None:
+        """Change what a run says of itself. No journal that was sent is touched by it.
+
+        Raises 404 ``not_found`` for a run that is not there.
         """
         ...
 

@@ -12,6 +12,7 @@ from holdfast.wire.digests import check_digest, digest_of
 from holdfast.wire.messages import (
     ChunkAnswer,
     Claim,
+    Edit,
     FileEntry,
     Given,
     PartAnswer,
@@ -27,6 +28,7 @@ __all__ = [
     "ERRORS",
     "ChunkAnswer",
     "Claim",
+    "Edit",
     "ErrorCode",
     "FileEntry",
     "Given",

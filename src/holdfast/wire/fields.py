@@ -84,6 +84,13 @@ class Fields:
             raise self._wrong(key, "an object of whole numbers")
         return value
 
+    def texts(self, key: str) -> dict[str, str]:
+        """An object whose values are strings."""
+        value = self.get(key)
+        if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
+            raise self._wrong(key, "an object of strings")
+        return value
+
     def spans(self, key: str) -> tuple[tuple[int, int], ...]:
         """A list of [start, end], start before end."""
         spans = []

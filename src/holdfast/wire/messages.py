@@ -6,7 +6,7 @@ not know how a body travels, who made it, or where it is kept.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -19,6 +19,7 @@ from holdfast.wire.paths import check_journal_id
 __all__ = [
     "ChunkAnswer",
     "Claim",
+    "Edit",
     "FileEntry",
     "Given",
     "PartAnswer",
@@ -290,6 +291,38 @@ class Given:
     def list_from_json(cls, value: object) -> list[Given]:
         """Read the body ``{receipts: [...]}`` of ``POST /api/v1/receipts``."""
         return [cls.from_json(item) for item in Fields(value, "body").list("receipts")]
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A change of what a run says of itself; doing it twice is doing it once.
+
+    Args:
+        job_type: what the run does; empty leaves it.
+        replace_tags: (old, new) of tags that get another name.
+    """
+
+    job_type: str = ""
+    replace_tags: tuple[tuple[str, str], ...] = ()
+
+    def renamed(self, tags: Sequence[str]) -> tuple[str, ...]:
+        """Those tags with their new names, each once.
+
+        >>> Edit(replace_tags=(("a", "b"),)).renamed(["a", "b", "c"])
+        ('b', 'c')
+        """
+        new = dict(self.replace_tags)
+        return tuple(dict.fromkeys(new.get(tag, tag) for tag in tags))
+
+    def to_json(self) -> dict[str, object]:
+        """The JSON body of ``POST /api/v1/runs/…/edit``."""
+        return {"job_type": self.job_type, "replace_tags": dict(self.replace_tags)}
+
+    @classmethod
+    def from_json(cls, value: object) -> Edit:
+        """Read one; RefusedError when a field is missing or wrong."""
+        fields = Fields(value, "edit")
+        return cls(fields.text("job_type"), tuple(fields.texts("replace_tags").items()))
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ __all__ = [
     "CHUNKS",
     "CONSOLE",
     "CONTENT",
+    "EDIT",
     "FILE",
     "FILES",
     "HISTORY",
@@ -41,6 +42,7 @@ __all__ = [
     "check_journal_id",
     "chunks",
     "console",
+    "edit",
     "file",
     "files",
     "history",
@@ -69,6 +71,7 @@ PROJECTS = f"{API}/projects"
 RUNS = f"{PROJECTS}/{{entity}}/{{project}}/runs"
 KEYS = f"{PROJECTS}/{{entity}}/{{project}}/keys"
 RUN = f"{API}/runs/{{entity}}/{{project}}/{{run_id}}"
+EDIT = f"{RUN}/edit"
 HISTORY = f"{RUN}/history"
 SAMPLED = f"{RUN}/history/sampled"
 CONSOLE = f"{RUN}/console"
@@ -151,6 +154,11 @@ def run(of: RunPath) -> str:
     '/api/v1/runs/team/my%20digits/4k2j9x0a'
     """
     return f"{API}/runs/{_quoted(of.entity)}/{_quoted(of.project)}/{_quoted(of.run_id)}"
+
+
+def edit(of: RunPath) -> str:
+    """``POST``: a change of what a run says of itself."""
+    return f"{run(of)}/edit"
 
 
 def history(of: RunPath) -> str:

@@ -68,6 +68,11 @@ def test_lines(site: Site) -> None:
     _check(answer, shapes.Lines)
 
 
+def test_an_edit(site: Site) -> None:
+    answer = site.ask("POST", f"{RUN}/edit", json={"job_type": "eval", "replace_tags": {}})
+    _check(answer.json(), shapes.Labels)
+
+
 def test_sessions(site: Site) -> None:
     answer = site.ask("POST", "/api/v1/session", json={"key": site.key}, key=None)
     _check(answer.json(), shapes.Session)

@@ -245,6 +245,15 @@ def test_silence_is_a_crash(client: Client) -> None:
     client.take({})
 
 
+def test_silence_after_preempting_is_no_crash(client: Client) -> None:
+    client.take(posted(preempting=True))
+    assert client.run()["state"] == "running"
+    client.site.now = time.time() + 310
+    assert client.run()["state"] == "preempted"
+    client.take(posted(**end(1)))
+    assert client.run()["state"] == "failed"
+
+
 def test_a_synced_run_began_when_its_rows_were_logged(client: Client) -> None:
     client.take(posted(history=(0, lines(0, 101)), **end()))
     run = client.run()

@@ -11,6 +11,7 @@ from server.held import RUN, Held
 from server.making import claim_of, journal_of, rows_of_training
 
 from holdfast.errors import NotFoundError
+from holdfast.records import encode
 from holdfast.server.ingest import ClaimMismatch
 from holdfast.wire import FileEntry, digest_of
 
@@ -114,6 +115,22 @@ def test_a_run_is_confirmed_when_all_its_journals_are(held: Held) -> None:
 )
 def test_states(held: Held, code: int | None, writer: str, state: str) -> None:
     made = journal_of(rows_of_training(3), exit_code=code)
+    held.ingest.chunk(RUN, made.journal, 0, made.data, "unknown")
+    assert held.ingest.receipt(RUN, made.journal, claim_of(made, writer=writer)).state == state
+
+
+@pytest.mark.parametrize(
+    ("code", "writer", "state"),
+    [
+        (0, "gone", "finished"),
+        (3, "gone", "failed"),
+        (None, "gone", "preempted"),
+        (None, "alive", "running"),
+        (None, "unknown", "pending"),
+    ],
+)
+def test_states_of_preempting(held: Held, code: int | None, writer: str, state: str) -> None:
+    made = journal_of(rows_of_training(3), after=[encode.preempting()], exit_code=code)
     held.ingest.chunk(RUN, made.journal, 0, made.data, "unknown")
     assert held.ingest.receipt(RUN, made.journal, claim_of(made, writer=writer)).state == state
 

@@ -54,8 +54,8 @@ def test_a_database_of_the_first_schema_keeps_its_rows(tmp_path: Path) -> None:
                 " VALUES (1, 'r', 0, 0, 0, 0)"
             ),
             (
-                "INSERT INTO journals (id, run_pk, journal, started_at, heard_at)"
-                " VALUES (1, 1, 'j', 0, 0)"
+                "INSERT INTO journals (id, run_pk, journal, started_at, heard_at, records)"
+                """ VALUES (1, 1, 'j', 0, 0, '{"run": 1, "preempting": 1}')"""
             ),
         ):
             connection.execute(text(statement))
@@ -65,7 +65,8 @@ def test_a_database_of_the_first_schema_keeps_its_rows(tmp_path: Path) -> None:
         assert tx.execute(select(schema.journals.c.journal, schema.journals.c.role)).all() == [
             ("j", "")
         ]
-        assert tx.execute(select(schema.runs.c.stop_requested_at)).all() == [(None,)]
+        marks = (schema.runs.c.stop_requested_at, schema.runs.c.preempting)
+        assert tx.execute(select(*marks)).all() == [(None, True)]
     store.close()
 
 

@@ -121,6 +121,24 @@ def test_a_writer_that_is_gone_without_an_end_has_crashed(site: Site) -> None:
     assert (run["state"], run["proof"], run["exit_code"]) == ("crashed", "confirmed", None)
 
 
+def test_a_run_that_said_so_and_is_silent_is_preempted_until_its_next_journal(site: Site) -> None:
+    run = RunPath("team", "digits", "r1")
+    first = journal_of([{"a": 1}], exit_code=None, after=[encode.preempting()])
+    site.chunk(first, run, writer="alive")
+    assert ids(site, "state=running") == ["r1"]
+    site.now += 1000
+    assert ids(site, "state=preempted") == ["r1"]
+    assert ids(site, "state=crashed,pending,running") == []
+    site.chunk(first, run, start=len(first.data), writer="gone")
+    assert ids(site, "state=preempted") == ["r1"]
+    second = journal_of([{"a": 2}], start_time=START + 9, exit_code=None)
+    site.now -= 1000
+    site.chunk(second, run, writer="alive")
+    assert ids(site, "state=running") == ["r1"]
+    site.chunk(second, run, start=len(second.data), writer="gone")
+    assert ids(site, "state=crashed") == ["r1"]
+
+
 @pytest.mark.parametrize(
     "query",
     ["order=nothing", "columns=loss", "state=sleeping", "after=xyz", "after=WzFd", "limit=0"],

@@ -1,7 +1,7 @@
 /** The read side of `docs/formats/http.md`, as types. */
 import type { Json } from "../lib/values.ts";
 
-export type RunState = "running" | "finished" | "failed" | "crashed" | "pending";
+export type RunState = "running" | "finished" | "failed" | "preempted" | "crashed" | "pending";
 export type Proof = "confirmed" | "received" | "arriving" | "gaps";
 export type Stream = "history" | "system";
 export type Tree = { [key: string]: Json };

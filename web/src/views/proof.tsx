@@ -15,6 +15,7 @@ const STATES: Record<RunState, string> = {
   running: "running: its writer was heard of in the last two minutes",
   finished: "finished",
   failed: "failed: it ended with an exit code that is not 0",
+  preempted: "preempted: it said that its machine would be taken away, and never that it ended",
   crashed: "crashed: it never said that it ended, and its writer is gone",
   pending: "pending: no end yet, and nothing heard of its writer",
 };

@@ -17,6 +17,7 @@ __all__ = [
     "Files",
     "Journal",
     "Keys",
+    "Labels",
     "Lapsed",
     "Line",
     "Lines",
@@ -41,6 +42,14 @@ class Position:
     """How far the server holds a journal, in bytes."""
 
     position: int
+
+
+@dataclass
+class Labels:
+    """What a run says of itself after an edit."""
+
+    job_type: str
+    tags: list[str]
 
 
 @dataclass

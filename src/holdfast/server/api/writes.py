@@ -16,9 +16,11 @@ from holdfast.server.api import shapes
 from holdfast.server.api.answers import answer
 from holdfast.server.api.bodies import chunk_bytes, read_body, read_json
 from holdfast.server.api.parts import OwnEntity, OwnRun, PartsOf, SignedIn, run_ref, with_url
+from holdfast.server.ingest.edits import relabel
 from holdfast.wire import (
     ChunkAnswer,
     Claim,
+    Edit,
     FileEntry,
     Given,
     PartAnswer,
@@ -94,6 +96,19 @@ def stop(run: OwnRun, parts: PartsOf) -> Response:
         )
     parts.ingest.request_stop(run)
     return answer({"stop": "requested"})
+
+
+@router.post(paths.EDIT, response_model=shapes.Labels)
+async def change(request: Request, run: OwnRun, parts: PartsOf) -> Response:
+    """Change what the run says of itself, in a journal of edits."""
+    wanted = Edit.from_json(await read_json(request, parts.settings.limits.json_bytes))
+
+    def act() -> dict[str, Any]:
+        relabel(parts.ingest, run, wanted)
+        found = parts.queries.run(run)
+        return {"job_type": found["job_type"], "tags": found["tags"]}
+
+    return answer(await run_in_threadpool(act))
 
 
 @router.get(paths.BLOB, response_model=PartAnswer)

@@ -12,9 +12,9 @@ from holdfast.errors import NotFoundError
 from holdfast.ids import RunPath
 from holdfast.records import encode
 from holdfast.server.gateway.context import Context, Fields
-from holdfast.server.gateway.edits import edit
 from holdfast.server.gateway.names import make_id, may_write, read_id, run_of_id, run_path
 from holdfast.server.gateway.run_files import file_name
+from holdfast.server.ingest.edits import edit
 
 __all__ = ["FIELDS"]
 

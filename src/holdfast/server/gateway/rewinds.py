@@ -15,9 +15,9 @@ from holdfast.records import encode
 from holdfast.records.encode import RunInfo
 from holdfast.server.gateway.context import Context, Fields
 from holdfast.server.gateway.names import may_write, run_path
-from holdfast.server.gateway.sessions import SESSION, beginning
 from holdfast.server.gateway.upserts import answered
 from holdfast.server.ingest import Held
+from holdfast.server.ingest.sessions import SESSION, beginning
 from holdfast.server.query import RowsRequest
 
 __all__ = ["FIELDS"]

@@ -23,8 +23,8 @@ from holdfast.server.gateway.context import Context
 from holdfast.server.gateway.differences import changed_summary
 from holdfast.server.gateway.news import News, new_rows, new_stats
 from holdfast.server.gateway.posted import Posted, malformed, read_body
-from holdfast.server.gateway.sessions import SESSION, beginning
 from holdfast.server.ingest import Held
+from holdfast.server.ingest.sessions import SESSION, beginning
 from holdfast.server.query import Queries
 
 __all__ = ["take"]

@@ -13,8 +13,8 @@ from starlette.requests import ClientDisconnect, Request
 
 from holdfast.errors import RefusedError
 from holdfast.ids import RunPath
-from holdfast.server.gateway.edits import journal_of_edits
 from holdfast.server.ingest import Ingest
+from holdfast.server.ingest.edits import journal_of_edits
 
 __all__ = ["take"]
 

@@ -21,12 +21,12 @@ from holdfast.records.values import loads
 from holdfast.server.gateway.configs import BranchPoint, SaidConfig, json_object, read_config
 from holdfast.server.gateway.context import Context, Fields
 from holdfast.server.gateway.differences import changed_summary
-from holdfast.server.gateway.edits import edited
 from holdfast.server.gateway.names import may_write, run_of_id, run_path
 from holdfast.server.gateway.projects import project_source
 from holdfast.server.gateway.runs import run_source
-from holdfast.server.gateway.sessions import EDITS, SESSION, beginning
 from holdfast.server.ingest import Held, Say
+from holdfast.server.ingest.edits import edited
+from holdfast.server.ingest.sessions import EDITS, SESSION, beginning
 from holdfast.server.metastore.runs import RunSaid
 from holdfast.server.query import RowsRequest
 

@@ -38,6 +38,7 @@ def heads(journals: Sequence[JournalFacts]) -> dict[str, Any]:
     ended = None if last.exit_code is None else last.started_at + last.duration
     return {
         "exit_code": last.exit_code,
+        "preempting": last.preempting,
         "writer": last.writer,
         "heard_at": last.heard_at,
         "started_at": journals[0].started_at,

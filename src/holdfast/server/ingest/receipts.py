@@ -43,7 +43,8 @@ def give(base: Base, run: RunPath, journal: str, claim: Claim) -> Receipt:
             journals.update_at(tx, held.pk, held.position, values)
             heads = merge.heads(runs.facts_of(tx, held.run_pk))
             runs.update_run(tx, held.run_pk, heads)
-    state = run_state(heads["exit_code"], heads["writer"], heads["heard_at"], now)
+    heard = (heads["exit_code"], heads["writer"], heads["heard_at"])
+    state = run_state(*heard, now, preempting=heads["preempting"])
     return _receipt(run, held, digest, files, state=state, now=now)
 
 

@@ -123,6 +123,7 @@ class RunRow:
     duration: float
     proof: str
     stop_requested_at: float | None
+    preempting: bool
     changed: int
 
 
@@ -382,7 +383,7 @@ _RUN_COLUMNS = (
     *("run_id", "name", "exit_code", "writer", "heard_at", "created_at", "started_at"),
     *("ended_at", "group", "job_type", "notes", "tags", "config", "summary", "metadata"),
     *("defined_metrics", "metric_keys", "rows", "last_step", "duration", "proof"),
-    *("stop_requested_at", "changed"),
+    *("stop_requested_at", "preempting", "changed"),
 )
 _JOURNAL_COLUMNS = (
     *(

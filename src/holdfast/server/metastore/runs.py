@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from holdfast.ids import RunPath
+from holdfast.records.values import loads
 from holdfast.server.metastore.schema import counters, journals, projects, runs, stretches
 from holdfast.server.metastore.store import Transaction
 
@@ -48,12 +49,18 @@ class JournalFacts:
     claim: str | None
     role: str
     replaces: str
+    records: str
     first_row: str | None
 
     @property
     def ended(self) -> bool:
         """Whether it has its exit record."""
         return self.exit_code is not None
+
+    @property
+    def preempting(self) -> bool:
+        """Whether it says that the machine will be taken away."""
+        return "preempting" in loads(self.records)
 
 
 @dataclass(frozen=True)
@@ -89,6 +96,7 @@ _FACTS = (
     journals.c.claim,
     journals.c.role,
     journals.c.replaces,
+    journals.c.records,
     journals.c.first_row,
 )
 

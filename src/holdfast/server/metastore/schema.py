@@ -105,6 +105,8 @@ runs = Table(
     Column("run_id", Text, nullable=False),
     _words("name"),
     Column("exit_code", Integer),
+    # its latest journal says that the machine will be taken away
+    Column("preempting", Boolean, nullable=False, server_default=false()),
     # alive | gone | unknown | client, as last heard, of the run's latest journal
     Column("writer", Text, nullable=False, server_default="unknown"),
     Column("heard_at", Double, nullable=False),

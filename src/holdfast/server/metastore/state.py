@@ -85,27 +85,29 @@ def _holds_more(damaged: _Journal, repaired: _Journal) -> bool:
     return damaged.ended and damaged.gaps == "[]" != repaired.gaps
 
 
-def run_state(exit_code: int | None, writer: str, heard_at: float, now: float) -> str:
-    """The state of a run: finished, failed, running, crashed or pending.
+def run_state(
+    exit_code: int | None, writer: str, heard_at: float, now: float, *, preempting: bool = False
+) -> str:
+    """The state of a run: finished, failed, running, preempted, crashed or pending.
 
     Args:
         exit_code: of its latest journal; None while that has no exit record.
         writer: alive, gone or unknown, as last heard; or `CLIENT`.
         heard_at: when that was, Unix seconds.
         now: Unix seconds.
+        preempting: that journal says that the machine will be taken away.
 
     >>> run_state(None, "alive", heard_at=100.0, now=160.0)
     'running'
     """
     if exit_code is not None:
         return "failed" if exit_code else "finished"
-    if writer == CLIENT:
-        return "running" if now - heard_at <= CLIENT_SECONDS else "crashed"
-    if writer == "gone":
-        return "crashed"
-    if writer == "alive" and now - heard_at <= HEARD_SECONDS:
+    silent = now - heard_at > (CLIENT_SECONDS if writer == CLIENT else HEARD_SECONDS)
+    if writer in {"alive", CLIENT} and not silent:
         return "running"
-    return "pending"
+    if preempting and (silent or writer == "gone"):
+        return "preempted"
+    return "crashed" if writer in {"gone", CLIENT} else "pending"
 
 
 def journal_proof(role: str, *, gaps: bool, claimed: bool, ended: bool) -> str:

@@ -31,6 +31,7 @@ class RunEntry:
         self.pk = row.pk
         self.changed = row.changed
         self.exit_code = row.exit_code
+        self.preempting = row.preempting
         self.ended_at = row.ended_at
         self.stop_requested_at = row.stop_requested_at
         self.writer = row.writer
@@ -59,7 +60,9 @@ class RunEntry:
     def tell_time(self, writer: str, heard_at: float, now: float) -> None:
         """Say what depends on the clock."""
         self.writer = writer
-        self.row["state"] = run_state(self.exit_code, writer, heard_at, now)
+        self.row["state"] = run_state(
+            self.exit_code, writer, heard_at, now, preempting=self.preempting
+        )
         self.row["heard_at"] = heard_at
 
     @cached_property

@@ -26,7 +26,7 @@ from holdfast.server.query.sources import Stores, must_find_project, must_find_r
 
 __all__ = ["RUN_STATES", "RunList", "RunsRequest"]
 
-RUN_STATES = ("running", "finished", "failed", "crashed", "pending")
+RUN_STATES = ("running", "finished", "failed", "preempted", "crashed", "pending")
 
 _MAX_KEPT = 20_000
 _MAX_LISTS = 64

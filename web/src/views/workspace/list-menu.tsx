@@ -29,7 +29,7 @@ function orderWords(order: string): string {
 }
 
 const SHOWN: [ListView["base"], string][] = [["first", `Show the first ${SHOWN_FIRST}`], ["all", "Show all"], ["none", "Hide all"]];
-const STATES = ["", "running", "finished", "failed", "crashed", "pending"];
+const STATES = ["", "running", "finished", "failed", "preempted", "crashed", "pending"];
 
 export function ListMenu({ view }: { view: ListView }) {
   return (

@@ -8,7 +8,7 @@ from __future__ import annotations
 from holdfast.ids import RunPath
 from holdfast.records import encode
 from holdfast.records.encode import RunInfo
-from holdfast.server.ingest import Held
+from holdfast.server.ingest.append import Held
 from holdfast.server.settings import server_version
 
 __all__ = ["EDITS", "SESSION", "beginning"]

@@ -1,6 +1,6 @@
 """How changes of a run that no session makes are kept: in the last journal, or one of their own.
 
-Must not know what is changed.
+Must not know who asks, or HTTP.
 """
 
 from __future__ import annotations
@@ -10,13 +10,17 @@ from collections.abc import Callable
 
 from holdfast.errors import NotFoundError
 from holdfast.ids import RunPath
+from holdfast.records import encode
 from holdfast.records.encode import RunInfo
 from holdfast.records.replay import Replay
-from holdfast.server.gateway.sessions import EDITS, beginning
-from holdfast.server.ingest import Held, Ingest
+from holdfast.records.values import loads
+from holdfast.server.ingest.append import Held
+from holdfast.server.ingest.ingest import Ingest
+from holdfast.server.ingest.sessions import EDITS, beginning
 from holdfast.server.metastore.runs import RunSaid
+from holdfast.wire import Edit
 
-__all__ = ["Change", "edit", "edited", "journal_of_edits"]
+__all__ = ["Change", "edit", "edited", "journal_of_edits", "relabel"]
 
 Change = Callable[[RunSaid, Replay], list[bytes]]
 """Says which records to add, from what the run says and what its last journal holds."""
@@ -29,6 +33,26 @@ def edit(ingest: Ingest, run: RunPath, change: Change) -> None:
         NotFoundError: it is not.
     """
     ingest.append(run, lambda held: edited(run, held, change), role=EDITS)
+
+
+def relabel(ingest: Ingest, run: RunPath, wanted: Edit) -> None:
+    """Change job type and tags of a run that is there.
+
+    Raises:
+        NotFoundError: it is not.
+    """
+
+    def change(said: RunSaid, _: Replay) -> list[bytes]:
+        tags = tuple(loads(said.tags))
+        info = RunInfo(run.run_id)
+        if wanted.job_type:
+            info = info._replace(job_type=wanted.job_type)
+        if wanted.renamed(tags) != tags:
+            info = info._replace(tags=wanted.renamed(tags))
+        same = info.job_type in {"", said.job_type} and not info.tags
+        return [] if same else [encode.run(info)]
+
+    edit(ingest, run, change)
 
 
 def edited(run: RunPath, held: Held, change: Change) -> list[bytes]:
