@@ -21,7 +21,11 @@ from holdfast.records import encode
 
 _NOTHING = "nothing: it goes on by itself"
 _AGAIN = "`holdfast sync` again"
-_SMALL = {"requirements.txt": b"numpy\n", "media/a.bin": b"a"}
+
+
+def _small() -> dict[str, bytes]:
+    """Files of which one has to be sent, whatever the rows before brought."""
+    return {"requirements.txt": b"numpy\n", "media/a.bin": os.urandom(9)}
 
 
 @fault(
@@ -49,7 +53,7 @@ def test_server_killed(place: Place) -> None:
     do=_NOTHING,
 )
 def test_reset_after_commit(place: Place) -> None:
-    place.run("small", files=_SMALL)
+    place.run("small", files=_small())
     place.run("big", number=1, files={"big.bin": os.urandom(9 << 20)})
     for path in ("/chunks", "/files", "/receipt$", r"/blobs/local$", r"/blobs/local/.*offset"):
         place.proxy.meet(net.reset_after, path=path, times=1)
@@ -64,7 +68,7 @@ def test_reset_after_commit(place: Place) -> None:
     do=_NOTHING,
 )
 def test_reset_before(place: Place) -> None:
-    place.run("small", files=_SMALL)
+    place.run("small", files=_small())
     for path in ("/viewer", "/chunks", "/files", "/receipt$", r"/blobs/local$"):
         place.proxy.meet(net.reset_before, path=path, times=1)
     place.meets(place.sync())
@@ -78,7 +82,7 @@ def test_reset_before(place: Place) -> None:
     do=f"look at the proxy and the network; {_AGAIN}",
 )
 def test_stalled(place: Place) -> None:
-    place.run("small", files=_SMALL)
+    place.run("small", files=_small())
     place.run("other", number=1)
     place.proxy.meet(net.stall, path="/chunks")
     started = time.monotonic()
@@ -94,7 +98,7 @@ def test_stalled(place: Place) -> None:
     do=_NOTHING,
 )
 def test_stalled_once(place: Place) -> None:
-    place.run("small", files=_SMALL)
+    place.run("small", files=_small())
     for path in ("/chunks", "/receipt$"):
         place.proxy.meet(net.stall, path=path, times=1)
     place.meets(place.sync(more={"HOLDFAST_HTTP_TIMEOUT": "1"}))
@@ -108,7 +112,7 @@ def test_stalled_once(place: Place) -> None:
     do=_NOTHING,
 )
 def test_cut_short(place: Place) -> None:
-    place.run("small", files=_SMALL)
+    place.run("small", files=_small())
     for path in ("/viewer", "/chunks", "/files", "/receipt$", r"/blobs/local$"):
         place.proxy.meet(net.cut_short, path=path, times=1)
     place.meets(place.sync())
@@ -117,7 +121,7 @@ def test_cut_short(place: Place) -> None:
 
 @fault("A proxy sends every request twice", says="1 of 1 runs confirmed", code=0, do=_NOTHING)
 def test_twice(place: Place) -> None:
-    place.run("small", files={**_SMALL, "big.bin": os.urandom(1 << 20)})
+    place.run("small", files={**_small(), "big.bin": os.urandom(1 << 20)})
     place.proxy.meet(net.twice)
     place.meets(place.sync())
     place.check()
@@ -131,7 +135,7 @@ def test_twice(place: Place) -> None:
 )
 def test_reordered(place: Place) -> None:
     place.long_run("long")
-    place.run("small", number=1, files={**_SMALL, "big.bin": os.urandom(9 << 20)})
+    place.run("small", number=1, files={**_small(), "big.bin": os.urandom(9 << 20)})
     for path in ("/chunks", "/files", "/receipt$", r"/blobs/local$", r"/blobs/local/.*offset"):
         place.proxy.meet(net.overtaken(0.7), path=path, times=2)
     place.meets(place.sync())
@@ -147,7 +151,7 @@ def test_reordered(place: Place) -> None:
     do=f"log in to the network, or correct the address; {_AGAIN}",
 )
 def test_html(place: Place) -> None:
-    place.run("small", files=_SMALL)
+    place.run("small", files=_small())
     for path in ("/viewer", "/chunks", "/files", r"/blobs/local$", "/receipt$"):
         place.proxy.behave()
         place.proxy.meet(net.html, path=path)
@@ -162,7 +166,7 @@ def test_html(place: Place) -> None:
     do=_NOTHING,
 )
 def test_empty_answer(place: Place) -> None:
-    place.run("small", files=_SMALL)
+    place.run("small", files=_small())
     for path in ("/viewer", "/chunks", "/receipt$"):
         place.proxy.meet(lambda request, proxy: http(200), path=path, times=1)
     place.meets(place.sync())
@@ -176,7 +180,7 @@ def test_empty_answer(place: Place) -> None:
     do=f"start the server, or correct the address; {_AGAIN}",
 )
 def test_away(place: Place) -> None:
-    place.run("small", files=_SMALL)
+    place.run("small", files=_small())
     upstream, place.proxy.upstream = place.proxy.upstream, "http://127.0.0.1:9"
     place.meets(place.sync("--timeout", "1", more={"HOLDFAST_BASE_URL": "http://127.0.0.1:9"}))
     place.proxy.upstream = upstream
@@ -232,7 +236,7 @@ def test_key_revoked(place: Place) -> None:
 def test_server_restored(place: Place) -> None:
     """What it lost since is sent again, though every run was confirmed."""
     data, backup = place.server.folder / "data", place.folder.parent / "backup"
-    old = place.run("kept", files=_SMALL)
+    old = place.run("kept", files=_small())
     run_dir, writer = start_run(place.runs, "grown", number=1, project=place.project)
     append_rows(writer, rows(500))
     assert place.sync().code == 0
@@ -243,7 +247,7 @@ def test_server_restored(place: Place) -> None:
     append_rows(writer, rows(500, first=500))
     writer.append(encode.exit_record(0, 1))
     writer.close()
-    place.run("new", number=2, files=_SMALL)
+    place.run("new", number=2, files=_small())
     assert place.sync().code == 0
     assert "0 runs to send, 3 confirmed already" in place.sync().text
     place.server.stop()
@@ -288,7 +292,7 @@ def test_body_limit(place: Place) -> None:
 )
 def test_two_at_once(place: Place) -> None:
     place.long_run("long")
-    place.run("small", number=1, files={**_SMALL, "big.bin": os.urandom(9 << 20)})
+    place.run("small", number=1, files={**_small(), "big.bin": os.urandom(9 << 20)})
     both = [place.start(), place.start()]
     for said in [place.end(process) for process in both]:
         place.meets(said)

@@ -416,3 +416,20 @@ def test_another_sender_that_is_always_faster(
     assert sync_run(slow, run_dir).state == "confirmed"
     assert server.calls["chunk"] > 20
     assert held(server, run_dir)
+
+
+def test_a_folder_that_goes_away_while_lost_files_are_sent_again(
+    server: MemoryServer, tmp_path: Path
+) -> None:
+    run_dir = make_run(tmp_path, "aaaa", files={"a.txt": b"a"})
+
+    def fail(method: str, when: str) -> None:
+        if (method, when) == ("receipt", "before") and server.calls["receipt"] == 1:
+            server.journals.clear()  # set back to before all of it
+            server.files.clear()
+            server.blobs.clear()
+            run_dir.path.rename(tmp_path / "elsewhere")
+
+    server.fail = fail
+    outcome = sync_run(context(server), run_dir)
+    assert "moved or replaced while it was sent" in str(outcome.error)

@@ -121,6 +121,13 @@ def test_retry_after_as_a_date(clock: Clock) -> None:
     assert 27 < clock.waits[0] <= 30
 
 
+def test_retry_after_of_a_clock_that_is_years_ahead(clock: Clock) -> None:
+    date = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + 1e8))
+    transport, _ = wrapped(clock, [refused("unavailable", 503, retry_after=date)])
+    transport.viewer()
+    assert sum(clock.waits) < 2
+
+
 @pytest.mark.parametrize("text", ["soon", "-5", "", "9" * 400])
 def test_odd_retry_after(clock: Clock, text: str) -> None:
     error = refused("unavailable", 503, retry_after=text)

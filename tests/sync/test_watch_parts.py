@@ -170,6 +170,15 @@ def test_a_server_that_says_when_is_taken_at_its_word() -> None:
     assert outage.probe_due()
 
 
+def test_nobody_waits_for_a_year() -> None:
+    clock = Clock()
+    outage = Outage(lambda line: None, clock=clock)
+    error = RefusedError("busy", "wait", status=429, detail={"retry_after": "999999999"})
+    outage.failed(error)
+    clock.now += 601
+    assert outage.probe_due()
+
+
 # Pace and hours.
 
 

@@ -83,6 +83,8 @@ class Replay:
         open_row: the row of a step that was not closed; a reader shows it as the last row.
         records: number of records by kind. unreadable: those whose body is no record.
         rows: number of closed rows.
+        first_row: (step, Unix seconds) of the first of them that says both; None before it. It is
+            by this that one session is known that is told twice.
         last_step: the step of the last closed row, None before the first.
     """
 
@@ -108,6 +110,7 @@ class Replay:
         self.records: Counter[str] = Counter()
         self.unreadable = 0
         self.rows = 0
+        self.first_row: list[float] | None = None
         self.last_step: int | None = None
         self._folds: dict[str, dict[str, float]] = {}
         self._rules: dict[str, MetricDef | None] = {}
@@ -189,6 +192,8 @@ class Replay:
             count = len(batch.steps)
             if None in batch.steps:
                 batch.steps[:] = self._numbered(batch.steps)
+            if self.first_row is None:
+                self.first_row = _stamp(batch)
             begin = 0
             while waiting and waiting[0].rows <= done + count:
                 end = waiting[0].rows - done
@@ -426,6 +431,14 @@ class Replay:
         self.metadata.update(environment_told(record))
         if record.HasField("git"):
             self._git(record.git.remote_url, record.git.commit)
+
+
+def _stamp(batch: Batch) -> list[float] | None:
+    """Step and time of the first row of a batch, if it says when it was logged."""
+    if "_timestamp" not in batch.keys:
+        return None
+    step, time = batch.steps[0], batch.row(0)[batch.keys.index("_timestamp")]
+    return None if step is None or not isinstance(time, int | float) else [step, time]
 
 
 _HANDLERS = {

@@ -243,8 +243,8 @@ class RunSync:
             UnconfirmedError: the server does not hold what lies on disk.
         """
         survey, outcome = self._survey, self._outcome
-        self._check_place()  # a folder that went away looks like one without files
         if not self._context.wishes.verify:
+            self._check_place()
             self.tell_writer(writer)
             outcome.state = "sent"
             return
@@ -281,6 +281,7 @@ class RunSync:
         """The server's receipt; what it turns out to lack is sent again."""
         survey = self._survey
         for attempt in range(_CLAIMS):
+            self._check_place()  # a folder that went away looks like one without files
             claim = claim_of(survey, self.catalogue, writer)
             try:
                 return self._context.transport.receipt(self._of, claim), claim
@@ -294,7 +295,6 @@ class RunSync:
                 elif error.detail.get("digest") not in {None, claim.digest}:
                     raise _unlike(error, claim) from error
                 self._files.ship()
-                self._check_place()
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     def _keep(self, receipt: Receipt, writer: str, *, final: bool) -> None:

@@ -19,6 +19,8 @@ _PASSING = {408, 425, 429, 502, 503, 504, 507}
 _FIRST_SECONDS = 0.5
 _LONGEST_SECONDS = 30.0
 _SAY_SECONDS = 60.0
+#: who waits for ever must not sleep for a year because a proxy says so
+_LONGEST_ASKED = 600.0
 
 
 def is_of_server(error: BaseException) -> bool:
@@ -68,7 +70,9 @@ class Outage:
             self._say(f"{error.what}: trying again until it answers")
         self.error, self.open = error, False
         pause = min(_LONGEST_SECONDS, _FIRST_SECONDS * 2.0 ** min(self._tries, 10))
-        self.next_try = now + max(pause * random.uniform(0.5, 1.0), asked_for(error))
+        self.next_try = now + max(
+            pause * random.uniform(0.5, 1.0), min(asked_for(error), _LONGEST_ASKED)
+        )
         self._tries += 1
 
     def passed(self) -> None:

@@ -35,6 +35,7 @@ T = TypeVar("T")
 _PASSING = {408, 425, 429, 500, 502, 503, 504}
 _FEW_TRIES = 4
 _SAY_EVERY = 60.0
+_LONGEST_ASKED = 600.0
 
 
 class StoppedError(HoldfastError):
@@ -184,13 +185,17 @@ class RetryingTransport:
 
 
 def asked_for(error: HoldfastError) -> float:
-    """The seconds that the Retry-After header of a refusal asks for; 0 without one."""
+    """The seconds that the Retry-After header of a refusal asks for; 0 without one.
+
+    A date far ahead tells that the clocks differ, not how long to wait.
+    """
     text = error.detail.get("retry_after", "") if isinstance(error, RefusedError) else ""
     if not isinstance(text, str) or not text:
         return 0.0
     if text.isdecimal():
         return float(text[:9])
     try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
+        seconds = parsedate_to_datetime(text).timestamp() - time.time()
     except (ValueError, TypeError, OverflowError):
         return 0.0  # neither seconds nor a date: as good as no header
+    return seconds if 0 < seconds <= _LONGEST_ASKED else 0.0

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from server.api_client import Site
 from server.gateway.telling import Client, posted, row
-from server.making import journal_of
+from server.making import START, journal_of
 
 from holdfast.ids import RunPath
 from holdfast.journal import scan_payloads
+from holdfast.records import encode
 from holdfast.records.decode import kind, parse
 from holdfast.server.query import Queries, RowsRequest
 
@@ -156,6 +157,29 @@ def test_a_fork_that_was_cut_off_is_whole_after_the_next_upsert(
     assert steps(fork) == [0, 1, 2, 3, 4]
     fork.upsert(config=said)
     assert steps(fork) == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("more", [-3, 0, 3])
+def test_a_session_that_is_told_and_brought_counts_once(
+    site: Site, client: Client, more: int
+) -> None:
+    """A live run's folder is synced too: to be sure of it, or because the run was killed."""
+    client.upsert(config=config(lr=1))
+    told = [row(step, START + step, loss=step) for step in range(10)]
+    client.take(posted(history=(0, told), output=(0, ["2026-11-21T10:00:00 hello"])))
+    client.take({"complete": True, "exitcode": 0})
+    client.upsert(displayName="changed", config=config(lr=2))
+    lines = [encode.output("stdout", "hello\n", START)]
+    made = journal_of([{"loss": n} for n in range(10 + more)], config={"lr": 1}, after=lines)
+    site.sync(made, client.path)
+    run = client.run()
+    assert run["rows"] == max(10, 10 + more)
+    rows = [
+        one for some in site.queries.rows(client.path, RowsRequest(latest=False)) for one in some
+    ]
+    assert [one["_step"] for one in rows] == list(range(max(10, 10 + more)))
+    assert [text for _, text in client.console()] == ["hello"]
+    assert (run["name"], run["config"]) == ("changed", {"lr": 2})
 
 
 def rewind(client: Client, step: float, metric: str = "_step") -> dict[str, Any]:

@@ -419,7 +419,7 @@ def test_many_threads_send_the_same_journal(held: Held) -> None:
     for thread in threads:
         thread.join()
     assert failures == []
-    assert taken == [start for start, _ in pieces]
+    assert sorted(taken) == [start for start, _ in pieces]  # each once
     assert [row.step for row in held.rows()] == list(range(600))
     assert held.bytes_of(made.journal) == made.data
 

@@ -1,4 +1,4 @@
-"""Which of a repaired journal and the damaged ones counts."""
+"""Which of a repaired journal and the damaged ones counts, and which of a session told twice."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ class Journal(NamedTuple):
     gaps: str = "[]"
     ended: bool = True
     replaces: str = "[]"
+    role: str = ""
+    first_row: str | None = None
 
 
 GAP = "[[1,2]]"
@@ -49,6 +51,36 @@ GAP = "[[1,2]]"
         ),
         ([Journal("a", 9, replaces='["b"]'), Journal("b", 9, replaces='["a"]')], "ab"),  # made up
         ([Journal("a", 9, replaces='["a"]')], "a"),
+        (
+            [
+                Journal("a", 9, role="server", first_row="[0, 1.5]"),
+                Journal("b", 9, first_row="[0, 1.5]"),
+            ],
+            "b",
+        ),
+        (
+            [
+                Journal("a", 9, role="server", first_row="[0, 1.5]"),
+                Journal("b", 7, first_row="[0, 1.5]"),
+            ],
+            "a",
+        ),
+        (
+            [
+                Journal("a", 7, role="server", first_row="[0, 1.5]"),
+                Journal("b", 9, first_row="[0, 1.5]"),
+            ],
+            "b",
+        ),
+        (
+            [
+                Journal("a", 9, role="server", first_row="[0, 1.5]"),
+                Journal("b", 9, first_row="[0, 2.5]"),
+            ],
+            "ab",
+        ),
+        ([Journal("a", 9, first_row="[0, 1.5]"), Journal("b", 9, first_row="[0, 1.5]")], "ab"),
+        ([Journal("a", 0, role="edits"), Journal("b", 9)], "ab"),
     ],
 )
 def test_one_of_them_counts(journals: list[Journal], names: str) -> None:

@@ -28,7 +28,6 @@ from holdfast.server.ingest.base import Base, journal_blob
 from holdfast.server.ingest.errors import PositionMismatch, invalid
 from holdfast.server.metastore import Transaction, journals, runs
 from holdfast.server.metastore.journals import NO_KEYS, HeldJournal, HeldPiece
-from holdfast.server.metastore.state import shown
 
 __all__ = ["INLINE_BYTES", "position", "take"]
 
@@ -125,6 +124,7 @@ def _values(held: HeldJournal | None, arrived: _Arrived, writer: str, now: float
         "gaps": dumps(arrived.gaps),
         "replaces": dumps(replay.replaces),
         "rows": replay.rows,
+        "first_row": None if replay.first_row is None else dumps(replay.first_row),
         "open_row": None if replay.open_row is None else dumps(replay.open_row),
         "last_step": _last_step(replay),
         "duration": merge.journal_duration(replay, started_at),
@@ -180,7 +180,7 @@ def _renew_run(tx: Transaction, held: HeldJournal, replay: Replay, keys: str) ->
     facts = runs.facts_of(tx, held.run_pk)
     texts = runs.replays_of(tx, held.run_pk) if len(facts) > 1 else {}
     replays, kinds = [], []
-    for fact in shown(facts):
+    for fact in merge.told_by(facts):
         mine = fact.pk == held.pk
         replays.append(replay if mine else Replay.from_json(texts[fact.pk][0]))
         kinds.append(keys if mine else texts[fact.pk][1])

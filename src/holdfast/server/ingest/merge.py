@@ -15,7 +15,7 @@ from holdfast.server.history import merge_kinds, step_array
 from holdfast.server.metastore.runs import JournalFacts
 from holdfast.server.metastore.state import EDITS, journal_proof, shown
 
-__all__ = ["heads", "journal_duration", "proof", "said"]
+__all__ = ["heads", "journal_duration", "proof", "said", "told_by"]
 
 _NAMES = ("name", "notes", "group", "job_type")
 # summary values of these kinds are of all rows, so those of two journals are put together
@@ -68,6 +68,23 @@ def _proof(journal: JournalFacts) -> str:
         claimed=journal.claim is not None and loads(journal.claim)["position"] == journal.position,
         ended=journal.exit_code is not None,
     )
+
+
+def told_by(journals: Sequence[JournalFacts]) -> list[JournalFacts]:
+    """The journals by which `said` goes, in the order in which they tell.
+
+    A session's journal that the server wrote is read also when the folder's rows count instead: it
+    may hold what was changed afterwards, so it is read right after the folder's.
+    """
+    counted = shown(journals)
+    brought = {one.first_row: place for place, one in enumerate(journals) if not one.role}
+    places = {}
+    for place, one in enumerate(journals):
+        if one in counted:
+            places[one.pk] = (place, 0)
+        elif one.role:
+            places[one.pk] = (max(place, brought.get(one.first_row, 0)), 1)
+    return sorted((one for one in journals if one.pk in places), key=lambda one: places[one.pk])
 
 
 def said(replays: Sequence[Replay], keys: Sequence[str]) -> dict[str, Any]:

@@ -145,6 +145,7 @@ class JournalRow:
     writer: str
     claim: str | None
     replaces: str
+    first_row: str | None
 
     @property
     def ended(self) -> bool:
@@ -395,7 +396,7 @@ _JOURNAL_COLUMNS = (
         "rows",
         "last_step",
     ),
-    *("complete", "writer", "claim", "replaces"),
+    *("complete", "writer", "claim", "replaces", "first_row"),
 )
 
 

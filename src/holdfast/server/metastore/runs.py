@@ -48,6 +48,7 @@ class JournalFacts:
     claim: str | None
     role: str
     replaces: str
+    first_row: str | None
 
     @property
     def ended(self) -> bool:
@@ -88,6 +89,7 @@ _FACTS = (
     journals.c.claim,
     journals.c.role,
     journals.c.replaces,
+    journals.c.first_row,
 )
 
 

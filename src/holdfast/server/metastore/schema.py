@@ -159,6 +159,8 @@ journals = Table(
     _json("replaces", "[]"),
     # rows that were closed, and JSON of the one that was not, if any
     _count("rows"),
+    # JSON [step, Unix seconds] of the first row
+    Column("first_row", Text),
     Column("open_row", Text),
     Column("last_step", BigInteger),
     # seconds, as the journal itself tells

@@ -46,6 +46,10 @@ class _Journal(Protocol):
     def ended(self) -> bool: ...
     @property
     def replaces(self) -> str: ...
+    @property
+    def role(self) -> str: ...
+    @property
+    def first_row(self) -> str | None: ...
 
 
 _J = TypeVar("_J", bound=_Journal)
@@ -56,6 +60,10 @@ def shown(journals: Sequence[_J]) -> list[_J]:
 
     Of a repaired journal and those that it was repaired from one counts: the repaired one, unless
     another arrived before it was damaged and so holds more rows, or as many and all else.
+
+    A session that a wandb client told the server, and whose folder was brought too, is there twice:
+    both begin with the same row. The one that holds more counts, and of equal ones the folder's,
+    which can be proven.
     """
     hidden: set[str] = set()
     for repaired in journals:
@@ -64,6 +72,10 @@ def shown(journals: Sequence[_J]) -> list[_J]:
             others = [other for other in journals if other.journal in replaces]
             better = any(_holds_more(other, repaired) for other in others)
             hidden |= {repaired.journal} if better else replaces - {repaired.journal}
+    for told in journals:
+        for brought in journals if told.role and told.first_row is not None else ():
+            if not brought.role and brought.first_row == told.first_row:
+                hidden.add(told.journal if brought.rows >= told.rows else brought.journal)
     return [journal for journal in journals if journal.journal not in hidden] or list(journals)
 
 
