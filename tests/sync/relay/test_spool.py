@@ -48,6 +48,19 @@ def test_frames_that_were_never_answered_are_there_all_the_same(tmp_path: Path) 
     spool.close()
 
 
+def test_a_spool_that_somebody_cut_takes_the_rest_again(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool")
+    spool.append(OF, 0, DATA[: ENDS[4]], "alive")
+    with journal(spool).open("r+b") as file:
+        file.truncate(ENDS[2])
+    with pytest.raises(StorageError, match="shorter than it was"):
+        spool.append(OF, ENDS[4], DATA[ENDS[4] :], "alive")
+    assert spool.position(OF) == ENDS[2]
+    assert spool.append(OF, ENDS[2], DATA[ENDS[2] :], "gone") == len(DATA)
+    assert journal(spool).read_bytes() == DATA
+    spool.close()
+
+
 def test_a_run_folder_that_was_half_made_is_none(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "spool")
     half = spool.folder / "runs" / ".half"

@@ -6,6 +6,7 @@ Owns the folder of blobs and the writes that survive a power cut. Must not know 
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import shutil
@@ -103,6 +104,8 @@ def write_at(path: Path, start: int, data: bytes) -> None:
     """Make a file's bytes from ``start`` on be ``data`` and nothing behind, durably; OSError."""
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
     try:
+        if os.fstat(fd).st_size < start:
+            raise OSError(errno.EIO, "it is shorter than it was", str(path))
         os.ftruncate(fd, start)  # what a killed relay was writing was never answered
         os.lseek(fd, start, os.SEEK_SET)
         view = memoryview(data)

@@ -49,6 +49,7 @@ __all__ = ["Listener"]
 
 _THREADS = 64
 _BACKLOG = 512
+_HEAD_SECONDS = 10.0
 _READ_SECONDS = 60.0
 _JSON_BYTES = 16 << 20
 _LONGEST_NUMBER = 18
@@ -251,7 +252,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version = "holdfast-relay"
     sys_version = ""
-    timeout = _READ_SECONDS
+    timeout = _HEAD_SECONDS  # for whoever has not shown the key
     server: _Server
     _left = 0
 
@@ -285,6 +286,7 @@ class _Handler(BaseHTTPRequestHandler):
         service = self.server.service
         if not service.is_let_in(self.headers.get("Authorization", "")):
             raise AuthError("the relay does not take this key", "use the key that it was given")
+        self.connection.settimeout(_READ_SECONDS)
         parts = urlsplit(self.path)
         for pattern, methods in _ROUTES:
             found = pattern.fullmatch(parts.path)

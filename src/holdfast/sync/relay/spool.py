@@ -170,6 +170,7 @@ class Spool:
             if start != at:
                 raise _not_there(at)
             if data:
+                held.position = None  # should the write fail, the file says how far it reaches
                 with told(held.run_dir.journal):
                     write_at(held.run_dir.journal, start, data[: end - start])
                 held.position = end
