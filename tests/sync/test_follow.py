@@ -49,7 +49,7 @@ class Following:
             "http://memory",
             self.listener,
             self._outcome.append,
-            wishes=Wishes(verify=verify),
+            wishes=lambda _: Wishes(verify=verify),
         )
         self._watcher = Watcher([Given([run_dir])], terms)
         self._thread = threading.Thread(target=self._run)

@@ -12,6 +12,7 @@ from processes import Server
 from sync.making import run_info
 from sync.memory_server import MemoryServer
 from sync.over_http import OverHttp
+from sync.relay.running import relay_before
 from wire.fault_server import FaultServer
 
 from holdfast.errors import AuthError, RefusedError
@@ -80,12 +81,15 @@ def _transport(kind: str, request: pytest.FixtureRequest) -> Iterator[Transport]
     elif kind == "http":
         with FaultServer(OverHttp(memory)) as server:
             yield from _over(server.url, "key")
+    elif kind == "relay":
+        with relay_before(memory, request.getfixturevalue("tmp_path")) as url:
+            yield from _over(url, "key")
     else:
         real: Server = request.getfixturevalue("real_server")
         yield from _over(real.url, real.key)
 
 
-@pytest.fixture(params=["memory", "http", "retrying", "real"])
+@pytest.fixture(params=["memory", "http", "retrying", "relay", "real"])
 def where(request: pytest.FixtureRequest) -> Iterator[Where]:
     for transport in _transport(request.param, request):
         run = RunPath(transport.viewer().entity, "digits", f"r{uuid.uuid4().hex[:12]}")
@@ -242,6 +246,16 @@ def test_which_receipts_hold_no_more(where: Where) -> None:
     asked = [first, unknown, last, ahead, later]
     assert transport.lapsed(asked) == [1, 3, 4]
     assert transport.lapsed([]) == []
+
+
+@pytest.mark.parametrize("where", ["memory", "http", "retrying", "real"], indirect=True)
+def test_a_late_file_ends_receipts(where: Where) -> None:
+    """At once where the server itself is asked; a relay forwards it first."""
+    transport, of = where
+    transport.send_chunk(of, 0, DATA[: ENDS[4]], "alive")
+    first = Given.of(transport.receipt(of, claim(DATA[: ENDS[4]])))
+    transport.send_chunk(of, ENDS[4], DATA[ENDS[4] :], "gone")
+    last = Given.of(transport.receipt(of, claim(DATA)))
     transport.send_pack(of.run.entity, [(digest_of(b"x"), b"x")])
     transport.name_files(of, [FileEntry("late.txt", 1, digest_of(b"x"))])
     assert transport.lapsed([first, last]) == [0, 1]

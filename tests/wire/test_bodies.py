@@ -7,7 +7,7 @@ import zlib
 
 import pytest
 
-from holdfast.errors import AuthError, RefusedError
+from holdfast.errors import AuthError, RefusedError, UnconfirmedError
 from holdfast.ids import RunPath
 from holdfast.wire import (
     ERRORS,
@@ -109,6 +109,8 @@ def test_every_code_comes_back_as_its_error() -> None:
         assert str(error) == "what; do"
         if row.status in {401, 403}:
             assert isinstance(error, AuthError)
+        elif row.code == "held_by_relay":
+            assert isinstance(error, UnconfirmedError)
         else:
             assert isinstance(error, RefusedError)
             assert (error.status, error.code, error.detail) == (

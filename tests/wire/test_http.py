@@ -12,7 +12,14 @@ import pytest
 import trustme
 from wire.fault_server import CLOSE, RESET, STALL, FaultServer, Request, http
 
-from holdfast.errors import AuthError, HoldfastError, RefusedError, UnreachableError, UsageError
+from holdfast.errors import (
+    AuthError,
+    HoldfastError,
+    RefusedError,
+    UnconfirmedError,
+    UnreachableError,
+    UsageError,
+)
 from holdfast.wire import ERRORS, error_body
 from holdfast.wire.failures import UntrustedError
 from holdfast.wire.http import Connection
@@ -111,6 +118,9 @@ def test_every_refusal(row) -> None:  # type: ignore[no-untyped-def]
     says(error, "it says so", "do this")
     if row.status in {401, 403}:
         assert isinstance(error, AuthError)
+        return
+    if row.code == "held_by_relay":
+        assert isinstance(error, UnconfirmedError)
         return
     assert isinstance(error, RefusedError)
     assert (error.status, error.code) == (row.status, row.code)

@@ -29,6 +29,7 @@ COMMANDS = {
     "export": "holdfast.cli.export",
     "import": "holdfast.cli.import_",
     "login": "holdfast.cli.login",
+    "relay": "holdfast.cli.relay",
     "repair": "holdfast.cli.repair",
     "run": "holdfast.cli.run",
     "serve": "holdfast.cli.serve",

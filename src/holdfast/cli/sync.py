@@ -111,7 +111,7 @@ def _follow(
         _tell(args, outcome, progress.say)
 
     transport, address = HttpTransport(connection), connection.base_url
-    terms = Terms(transport, address, progress, ended, wishes=wishes, jobs=args.jobs)
+    terms = Terms(transport, address, progress, ended, wishes=lambda _: wishes, jobs=args.jobs)
     watcher = Watcher([Given(runs)], terms)
     watcher.run()
     return outcomes, watcher.context or meet(connection, wishes, progress, timeout=args.timeout)

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from holdfast.cli.following import noter, stopped_by_signals
 from holdfast.cli.keys import find_key
 from holdfast.cli.progress import Progress, outcome_line
-from holdfast.errors import StorageError
 from holdfast.settings import load
 from holdfast.settings.load import state_folder
 from holdfast.sync.hours import Hours
@@ -81,41 +78,10 @@ def run(args: argparse.Namespace) -> int:
             files=hours.asker() if hours else lambda: True,
             jobs=max(1, args.jobs),
         )
-        watcher = Watcher([Tree(path) for path in paths], terms, note=_noter(note, progress))
+        watcher = Watcher([Tree(path) for path in paths], terms, note=noter(note, progress))
         progress.say(f"watching {', '.join(map(str, paths))}, sending to {connection.base_url}")
-        with _stopped_by_signals(watcher):
+        with stopped_by_signals(watcher):
             watcher.run()
         note.remove()
         progress.say("stopped; start it again to go on")
     return 0
-
-
-def _noter(note: Note, progress: Progress) -> Callable[[Watcher], None]:
-    said: list[str] = []
-
-    def write(watcher: Watcher) -> None:
-        try:
-            note.write(watcher)
-        except StorageError as error:
-            # Only `holdfast status` knows less now: following goes on.
-            if str(error) not in said:
-                said.append(str(error))
-                progress.say(str(error))
-
-    return write
-
-
-@contextmanager
-def _stopped_by_signals(watcher: Watcher) -> Iterator[None]:
-    """Ctrl-C and SIGTERM end the watcher cleanly; a second one ends the process at once."""
-
-    def stop(number: int, _frame: object) -> None:
-        signal.signal(number, before[signal.Signals(number)])
-        watcher.stop()
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -92,6 +92,7 @@ class Followed:
         now: the time.
         position: how much of the journal the server confirmed, as far as is known.
         resting: all of it is confirmed: nothing is due until it changes.
+        writer: tells how its writer is; asked from any thread.
 
     Attributes:
         next_look: when it should be looked at again.
@@ -107,12 +108,19 @@ class Followed:
     __slots__ = (
         "_asked_at", "_begun", "_changed", "_complete", "_files_at", "_files_pause",
         "_files_seen", "_filing", "_grew_at", "_more", "_run", "_seen", "_shipping", "_survey",
-        "_swept", "_told", "_torn", "_unsettled", "_word_at", "next_look", "outcome", "position",
-        "queued", "resting", "run_dir", "since", "size", "troubles", "waiting", "writer",
+        "_swept", "_told", "_torn", "_unsettled", "_word_at", "_writer_of", "next_look",
+        "outcome", "position", "queued", "resting", "run_dir", "since", "size", "troubles",
+        "waiting", "writer",
     )  # fmt: skip
 
     def __init__(
-        self, run_dir: RunDir, now: float, *, position: int = 0, resting: bool = False
+        self,
+        run_dir: RunDir,
+        now: float,
+        *,
+        position: int = 0,
+        resting: bool = False,
+        writer: Callable[[RunDir], WriterState] = writer_of,
     ) -> None:
         self.run_dir = run_dir
         self.next_look = now
@@ -125,6 +133,7 @@ class Followed:
         self.resting = resting
         self.troubles: dict[Turn, Trouble] = {}
         self.queued: set[Turn] = set()
+        self._writer_of = writer
         self._seen: tuple[int, int] | None = None
         self._files_seen: int | None = None
         self._grew_at = now
@@ -152,7 +161,7 @@ class Followed:
         if not self.resting and self._is_to_be_asked(now):
             # The writer is asked before the size: one that was gone by then has nothing more to
             # write. Asking opens the file, which makes a network filesystem ask for its size.
-            writer = writer_of(self.run_dir)
+            writer = self._writer_of(self.run_dir)
         found = os.stat(self.run_dir.journal)
         files_mtime_ns = self._files_mtime_ns() if self.resting else None
         return Sighting(found.st_size, found.st_mtime_ns, files_mtime_ns, writer)

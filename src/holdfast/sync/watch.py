@@ -14,13 +14,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
 from typing import Protocol
 
 from holdfast.errors import AuthError, HoldfastError, RefusedError, StorageError
-from holdfast.rundir import RunDir
+from holdfast.rundir import RunDir, WriterState, writer_of
 from holdfast.sync.context import Context, Wishes
 from holdfast.sync.crew import Crew, Done
 from holdfast.sync.followed import Followed, Sighting, Turn
@@ -94,7 +94,8 @@ class Terms:
         base_url: its address.
         report: hears waits.
         tell: gets the outcome of a run that is done with, and of one that begins to fail.
-        wishes: what the caller wants otherwise than the journals say.
+        wishes: what the caller wants of a run otherwise than its journal says.
+        writer: how a run's writer is.
         files: whether files may be sent now.
         jobs: how many runs' metrics are sent at a time.
     """
@@ -103,7 +104,8 @@ class Terms:
     base_url: str
     report: Reporter
     tell: Callable[[Outcome], None]
-    wishes: Wishes = field(default_factory=Wishes)
+    wishes: Callable[[RunDir], Wishes] = lambda _: Wishes()
+    writer: Callable[[RunDir], WriterState] = writer_of
     files: Callable[[], bool] = lambda: True
     jobs: int = 8
 
@@ -202,7 +204,7 @@ class Watcher:
             found = []
             for run_dir in place.source.find():
                 resting = place.source.lasting and not is_pending(
-                    run_dir, terms.base_url, terms.wishes
+                    run_dir, terms.base_url, terms.wishes(run_dir)
                 )
                 kept = Kept.read(run_dir, terms.base_url)
                 found.append((run_dir, resting, kept.receipt.position if kept else 0))
@@ -222,7 +224,9 @@ class Watcher:
             self._terms.report.say(str(place.said))
         for run_dir, resting, position in done.result:
             if run_dir not in self.runs:
-                run = Followed(run_dir, now, position=position, resting=resting)
+                run = Followed(
+                    run_dir, now, position=position, resting=resting, writer=self._terms.writer
+                )
                 self.runs[run_dir] = run
                 place.add(run)
 
@@ -264,8 +268,8 @@ class Watcher:
         terms, viewer = self._terms, done.result
         if done.error is None:
             self._context = Context(
-                terms.transport, terms.base_url, viewer, terms.report, terms.wishes, self._stop
-            )  # fmt: skip
+                terms.transport, terms.base_url, viewer, terms.report, stop=self._stop
+            )
             self.outage.passed()
         elif isinstance(done.error, HoldfastError) and (
             self._context is not None or _is_waited_for(done.error)
@@ -292,7 +296,8 @@ class Watcher:
                 run, turn = lane.waiting.popleft()
                 run.queued.discard(turn)
                 if turn in run.due(self._clock(), files=self._terms.files()):
-                    work = run.begin(turn, context, self._terms.files)
+                    its = replace(context, wishes=self._terms.wishes(run.run_dir))
+                    work = run.begin(turn, its, self._terms.files)
                     lane.crew.give((run, turn), work, self._ended)
 
     def _ended(self, done: Done) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from holdfast.errors import AuthError, HoldfastError, RefusedError
+from holdfast.errors import AuthError, HoldfastError, RefusedError, UnconfirmedError
 
 __all__ = ["ERRORS", "ErrorCode", "error_body", "refusal"]
 
@@ -37,6 +37,7 @@ _TABLE = (
     ErrorCode("rate_limited", 429, "too many requests"),
     ErrorCode("internal", 500, "a defect of the server; nothing was stored"),
     ErrorCode("unavailable", 503, "shutting down or busy"),
+    ErrorCode("held_by_relay", 503, "a relay keeps it; the server has not confirmed it yet"),
     ErrorCode("storage_full", 507, "the server's disk is full; nothing was stored"),
 )
 
@@ -62,8 +63,8 @@ def error_body(code: str, message: str, hint: str = "", **extra: object) -> dict
 def refusal(status: int, body: object) -> HoldfastError | None:
     """The error that a refusal's JSON body says, or None when it is no Holdfast error body.
 
-    401 and 403 become AuthError, everything else RefusedError with ``status``, ``code`` and
-    the further fields as ``detail``.
+    401 and 403 become AuthError, ``held_by_relay`` UnconfirmedError (waiting is the relay's work),
+    everything else RefusedError with ``status``, ``code`` and the further fields as ``detail``.
     """
     fields = body.get("error") if isinstance(body, dict) else None
     if not isinstance(fields, dict) or not isinstance(fields.get("code"), str):
@@ -74,4 +75,6 @@ def refusal(status: int, body: object) -> HoldfastError | None:
     hint = str(detail.pop("hint", "") or "")
     if status in {401, 403}:
         return AuthError(message, hint)
+    if code == "held_by_relay":
+        return UnconfirmedError(message, hint)
     return RefusedError(message, hint, status=status, code=code, detail=detail)

@@ -1,0 +1,162 @@
+"""What a relay answers: from its spool what is there, from the server what only a server can say.
+
+Owns the rule that a relay confirms nothing by itself: a receipt is the server's, asked for now, or
+there is none. Must not know HTTP, nor how the spool is forwarded.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from urllib.parse import quote
+
+from holdfast.errors import AuthError, HoldfastError, RefusedError, UnconfirmedError
+from holdfast.rundir import RunDir
+from holdfast.sync.relay.spool import Spool
+from holdfast.sync.transport import Transport
+from holdfast.wire import (
+    ChunkAnswer,
+    Claim,
+    FileEntry,
+    Given,
+    JournalPath,
+    PartAnswer,
+    Receipt,
+    RunRef,
+    Viewer,
+)
+
+__all__ = ["Relay"]
+
+_WAIT_SECONDS = 15.0
+_POLL_SECONDS = 0.5
+_NOT_YET = {"claim_mismatch", "not_found"}
+
+
+class Relay:
+    """`holdfast.sync.transport.Transport` with a spool for a server behind it.
+
+    It raises UnconfirmedError where the server is needed and has not what is asked about.
+
+    Args:
+        spool: where everything is kept.
+        server: the server; it tries nothing twice.
+        viewer: the server's first answer.
+        server_url: its address, for the addresses of runs.
+        address: the relay's own, for people.
+        trouble: why a run is not forwarded, or None.
+    """
+
+    def __init__(
+        self,
+        spool: Spool,
+        server: Transport,
+        viewer: Viewer,
+        *,
+        server_url: str,
+        address: str,
+        trouble: Callable[[RunDir], HoldfastError | None] = lambda _: None,
+    ) -> None:
+        self._spool = spool
+        self._server = server
+        self._viewer = viewer
+        self._server_url = server_url
+        self._address = address
+        self._trouble = trouble
+        self._stop = threading.Event()
+
+    def stop(self) -> None:
+        """End all waits."""
+        self._stop.set()
+
+    def viewer(self) -> Viewer:
+        """See the contract: what the server said."""
+        return self._viewer
+
+    def position(self, journal: JournalPath) -> int:
+        """See the contract: how far the spool holds it."""
+        return self._spool.position(journal)
+
+    def send_chunk(self, journal: JournalPath, start: int, data: bytes, writer: str) -> ChunkAnswer:
+        """See the contract."""
+        position = self._spool.append(journal, start, data, writer)
+        run = journal.run
+        entity, project, run_id = (quote(name, safe="") for name in run)
+        url = f"{self._server_url}/{entity}/{project}/runs/{run_id}"
+        return ChunkAnswer(position, RunRef(run.entity, run.project, run.run_id, url))
+
+    def name_files(self, journal: JournalPath, files: Sequence[FileEntry]) -> list[str]:
+        """See the contract."""
+        return self._spool.name_files(journal, files)
+
+    def upload_state(self, entity: str, digest: str) -> PartAnswer:
+        """See the contract; a spool is one user's, whose entities share it."""
+        return self._spool.blobs.state(digest)
+
+    def send_part(
+        self, entity: str, digest: str, offset: int, size: int, data: bytes
+    ) -> PartAnswer:
+        """See the contract."""
+        return self._spool.blobs.put_part(digest, offset, size, data)
+
+    def send_pack(self, entity: str, blobs: Sequence[tuple[str, bytes]]) -> int:
+        """See the contract."""
+        self._spool.blobs.put(blobs)
+        return len(blobs)
+
+    def receipt(self, journal: JournalPath, claim: Claim) -> Receipt:
+        """The server's own receipt for the same claim.
+
+        The server is given some seconds to get what it lacks, which is on its way to it.
+
+        Raises:
+            UnconfirmedError: the spool holds all that is claimed, the server does not yet.
+            RefusedError: the spool does not hold it, or the server says no.
+            AuthError: the server does not take the key any more.
+        """
+        run_dir = self._spool.check(journal, claim)
+        deadline = time.monotonic() + _WAIT_SECONDS
+        stirred = False
+        while True:
+            try:
+                if self._server.position(journal) >= claim.position:
+                    return self._server.receipt(journal, claim)
+            except AuthError:
+                raise
+            except HoldfastError as error:
+                if not isinstance(error, RefusedError) or error.status >= 500:
+                    raise self._held(run_dir) from error
+                if error.code not in _NOT_YET and error.status != 429:
+                    raise
+            if not stirred and run_dir.receipt.exists():
+                # Forwarded and confirmed before: the server was set back, or there is more now.
+                self._spool.stir(run_dir)
+                stirred = True
+            if time.monotonic() > deadline or self._stop.wait(_POLL_SECONDS):
+                raise self._held(run_dir)
+
+    def lapsed(self, receipts: Sequence[Given]) -> list[int]:
+        """See the contract: what the server says.
+
+        Raises:
+            UnconfirmedError: it cannot be asked now.
+        """
+        try:
+            return self._server.lapsed(receipts)
+        except AuthError:
+            raise
+        except HoldfastError as error:
+            raise UnconfirmedError(
+                f"the relay at {self._address} cannot ask the server whether it still holds what "
+                f"it confirmed",
+                "sync again later",
+            ) from error
+
+    def _held(self, run_dir: RunDir) -> UnconfirmedError:
+        trouble = self._trouble(run_dir)
+        why = "" if trouble is None else f" ({trouble.what})"
+        return UnconfirmedError(
+            f"held by the relay at {self._address}, not yet at the server{why}",
+            "sync again to have it confirmed",
+        )
