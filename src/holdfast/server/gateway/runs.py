@@ -24,7 +24,6 @@ __all__ = ["FIELDS", "config_text", "run_source"]
 
 _Arguments = Mapping[str, Any]
 _PAGE = 50
-_OVER = frozenset({"finished", "failed", "crashed", "killed"})
 
 
 def run_source(entry: RunEntry, context: Context, project: Mapping[str, Any]) -> dict[str, Any]:

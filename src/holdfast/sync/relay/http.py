@@ -33,6 +33,7 @@ from holdfast.sync.transport import Transport
 from holdfast.wire import (
     ERRORS,
     Claim,
+    Edit,
     FileEntry,
     Given,
     JournalPath,
@@ -107,14 +108,17 @@ class _Request(NamedTuple):
     read: Callable[[int], bytes]
 
     @property
-    def journal(self) -> JournalPath:
+    def run(self) -> RunPath:
         names = self.names
-        run = RunPath(
+        return RunPath(
             check_entity(names["entity"]),
             check_project(names["project"]),
             check_run_id(names["run_id"]),
         )
-        return JournalPath(run, paths.check_journal_id(names["journal"]))
+
+    @property
+    def journal(self) -> JournalPath:
+        return JournalPath(self.run, paths.check_journal_id(self.names["journal"]))
 
     @property
     def entity(self) -> str:
@@ -168,6 +172,10 @@ class _Service:
         of = request.journal
         return self._transport.receipt(of, Claim.from_json(request.json())).to_json()
 
+    def edit(self, request: _Request) -> object:
+        self._transport.edit(request.run, Edit.from_json(request.json()))
+        return {}
+
     def lapsed(self, request: _Request) -> object:
         return {"lapsed": self._transport.lapsed(Given.list_from_json(request.json()))}
 
@@ -199,6 +207,7 @@ _ROUTES: tuple[tuple[re.Pattern[str], dict[str, _Act]], ...] = (
     (_pattern(paths.CHUNKS), {"POST": _Service.chunk}),
     (_pattern(paths.JOURNAL_FILES), {"POST": _Service.files}),
     (_pattern(paths.RECEIPT), {"POST": _Service.receipt}),
+    (_pattern(paths.EDIT), {"POST": _Service.edit}),
     (_pattern(paths.RECEIPTS), {"POST": _Service.lapsed}),
     (_pattern(paths.BLOB), {"GET": _Service.upload_state, "PUT": _Service.part}),
     (_pattern(paths.BLOBS), {"POST": _Service.pack}),

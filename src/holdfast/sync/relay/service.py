@@ -11,13 +11,21 @@ import time
 from collections.abc import Callable, Sequence
 from urllib.parse import quote
 
-from holdfast.errors import AuthError, HoldfastError, RefusedError, UnconfirmedError
+from holdfast.errors import (
+    AuthError,
+    HoldfastError,
+    RefusedError,
+    UnconfirmedError,
+    UnreachableError,
+)
+from holdfast.ids import RunPath
 from holdfast.rundir import RunDir
 from holdfast.sync.relay.spool import Spool
 from holdfast.sync.transport import Transport
 from holdfast.wire import (
     ChunkAnswer,
     Claim,
+    Edit,
     FileEntry,
     Given,
     JournalPath,
@@ -135,6 +143,20 @@ class Relay:
                 stirred = True
             if time.monotonic() > deadline or self._stop.wait(_POLL_SECONDS):
                 raise self._held(run_dir)
+
+    def edit(self, run: RunPath, change: Edit) -> None:
+        """See the contract: the server's to do, asked for once the run is proven to be there.
+
+        Raises:
+            UnconfirmedError: it cannot be asked now.
+        """
+        try:
+            self._server.edit(run, change)
+        except UnreachableError as error:
+            raise UnconfirmedError(
+                f"the relay at {self._address} cannot reach the server to change run {run}",
+                "sync again later",
+            ) from error
 
     def lapsed(self, receipts: Sequence[Given]) -> list[int]:
         """See the contract: what the server says.
