@@ -9,19 +9,23 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
-from sync.making import Listener, append_rows, make_run, rows, start_run
+from sync.making import Listener, append_rows, context, make_run, rows, start_run
 from sync.memory_server import MemoryServer, refused
 
 from holdfast.errors import AuthError, UnreachableError
+from holdfast.ids import RunPath
 from holdfast.records import encode
 from holdfast.rundir import RunDir
 from holdfast.sync import followed, outage, trees, watch
+from holdfast.sync.one import sync_run
 from holdfast.sync.report import Outcome
+from holdfast.sync.standing import standing_of
 from holdfast.sync.trees import Tree
-from holdfast.sync.watch import Terms, Watcher
+from holdfast.sync.watch import Given, Terms, Watcher
 from holdfast.wire import digest_of
 
 
@@ -336,6 +340,52 @@ def _failing_at_random(chance: random.Random) -> Callable[[str, str], None]:
             raise errors[2] if method == "viewer" else chance.choice(errors)
 
     return fail
+
+
+def test_a_run_that_somebody_deleted_is_told_once_and_left_alone(
+    tmp_path: Path, watching: Start
+) -> None:
+    server = MemoryServer()
+    run_dir, writer = start_run(tmp_path, "aa")
+    append_rows(writer, rows(5))
+    other, other_writer = start_run(tmp_path, "bb", number=1)
+    one = watching(server, tmp_path)
+    until(lambda: held(server, run_dir) and held(server, other))
+    server.delete(RunPath("ann", "digits", "aa"))
+    append_rows(writer, rows(5, first=5))
+    until(lambda: one.states()["aa"] == "deleted")
+    (told,) = one.told
+    assert (told.state, told.run_dir) == ("deleted", run_dir)
+    standing = standing_of(one.watcher.runs[run_dir])
+    assert (standing.pending, standing.next_try, "run_deleted" in standing.error) == (0, 0, True)
+    append_rows(other_writer, rows(20))
+    until(lambda: held(server, other))
+    for first in (10, 20, 30):  # it is asked about when it grows, and nothing is said
+        asked = server.calls.copy()
+        append_rows(writer, rows(10, first=first))
+        until(partial(lambda before: server.calls["chunk"] > before["chunk"], asked))
+        until(lambda: one.watcher.runs[run_dir].resting)
+    assert len(one.told) == 1
+    assert not held(server, run_dir)
+    assert sync_run(context(server, again=True), run_dir).state == "running"
+    append_rows(writer, rows(5, first=40))
+    until(lambda: held(server, run_dir) and one.states()["aa"] == "running")
+    for last in (writer, other_writer):
+        last.append(encode.exit_record(0, 1))
+        last.close()
+    until(confirmed(one))
+
+
+def test_a_follower_of_a_deleted_run_ends(tmp_path: Path) -> None:
+    server = MemoryServer()
+    run_dir, writer = start_run(tmp_path, "aa")
+    append_rows(writer, rows(5))
+    told: list[Outcome] = []
+    terms = Terms(server, "http://memory", Listener(), told.append)
+    server.delete(RunPath("ann", "digits", "aa"))
+    Watcher([Given([run_dir])], terms).run()
+    writer.close()
+    assert [outcome.state for outcome in told] == ["deleted"]
 
 
 @pytest.mark.parametrize("seed", range(5))

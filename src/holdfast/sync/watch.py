@@ -25,7 +25,7 @@ from holdfast.sync.context import Context, Wishes
 from holdfast.sync.crew import Crew, Done
 from holdfast.sync.followed import Followed, Sighting, Turn
 from holdfast.sync.outage import Outage, is_of_server
-from holdfast.sync.receipts import Kept, is_pending
+from holdfast.sync.receipts import Kept, is_deletion, is_pending
 from holdfast.sync.report import Outcome, Reporter
 from holdfast.sync.retry import StoppedError
 from holdfast.sync.transport import Transport
@@ -307,6 +307,10 @@ class Watcher:
         now = self._clock()
         if done.error is None:
             outcome = run.ended(turn, done.result, now)
+            if outcome is not None:
+                self._finished(run, outcome)
+        elif is_deletion(done.error):
+            outcome = run.removed(turn, done.error, now)
             if outcome is not None:
                 self._finished(run, outcome)
         elif not isinstance(done.error, StoppedError):

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from holdfast.errors import NotFoundError
 from holdfast.ids import RunPath
-from holdfast.server.ingest import merge
+from holdfast.server.ingest import deleted, merge
 from holdfast.server.ingest.base import Base, fresh
 from holdfast.server.ingest.errors import digest_mismatch, invalid
 from holdfast.server.metastore import contents, journals, runs
@@ -30,6 +30,7 @@ def name_files(base: Base, run: RunPath, journal: str, files: Sequence[FileEntry
         with base.store.read() as tx:
             held = journals.find(tx, run, journal)
             if held is None:
+                deleted.check(tx, run)
                 raise NotFoundError(f"no journal {journal} of run {run}", "send its chunks first")
             known = contents.known(tx, run.entity, (file.digest for file in files))
             there = {file.path: file for file in contents.files_of(tx, held.pk)}
