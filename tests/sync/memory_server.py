@@ -205,6 +205,10 @@ class MemoryServer:
                 self.files.pop(of, None)
                 self.claimed_at.pop(of, None)
 
+    def at_rest(self) -> threading.Lock:
+        """Nothing is asked meanwhile."""
+        return self._lock
+
     def _check_there(self, journal: JournalPath) -> None:
         if journal.run in self.deleted:
             raise refused("run_deleted", 410, at=time.time(), by="ann")

@@ -20,7 +20,9 @@ from holdfast.errors import AuthError, UnreachableError
 from holdfast.ids import RunPath
 from holdfast.records import encode
 from holdfast.rundir import RunDir
-from holdfast.sync import followed, outage, trees, watch
+from holdfast.sync import followed, outage, rounds, trees, watch
+from holdfast.sync.context import Wishes
+from holdfast.sync.many import find
 from holdfast.sync.one import sync_run
 from holdfast.sync.report import Outcome
 from holdfast.sync.standing import standing_of
@@ -41,6 +43,8 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
         (followed, "_AGAIN_FIRST", 0.02),
         (outage, "_FIRST_SECONDS", 0.02),
         (outage, "_LONGEST_SECONDS", 0.05),
+        (rounds, "_AGAIN_SECONDS", 0.05),
+        (rounds, "_PAUSE_SECONDS", 0.01),
         (trees, "_NEST_SECONDS", 0.02),
         (trees, "_QUIET_SECONDS", 0.05),
         (watch, "_TICK_SECONDS", 0.01),
@@ -161,8 +165,9 @@ def test_it_goes_on_where_it_was(tmp_path: Path, watching: Start) -> None:
     until(lambda: len(second.watcher.runs) == 5)
     time.sleep(0.2)  # time enough to send something, if it did
     assert set(second.states().values()) == {"confirmed"}
-    assert {k: v for k, v in server.calls.items() if k != "viewer"} == {
-        k: v for k, v in calls.items() if k != "viewer"
+    asked = {"viewer", "lapsed"}  # what sends nothing
+    assert {k: v for k, v in server.calls.items() if k not in asked} == {
+        k: v for k, v in calls.items() if k not in asked
     }
     assert second.told == []
     assert all(held(server, run) for run in runs)
@@ -324,6 +329,50 @@ def test_a_restored_server_gets_what_it_lost(tmp_path: Path, watching: Start) ->
     append_rows(writer, rows(1, first=20))
     until(lambda: held(server, run_dir))
     writer.close()
+
+
+def test_what_comes_deep_in_a_confirmed_folder_is_sent(tmp_path: Path, watching: Start) -> None:
+    server = MemoryServer()
+    files = {"media/images/a.png": b"a"}
+    runs = [make_run(tmp_path, f"r{n}", number=n, files=files) for n in range(3)]
+    one = watching(server, tmp_path)
+    until(lambda: len(one.told) == 3 and confirmed(one)())
+    (runs[1].files / "media/images/b.png").write_bytes(b"b")
+    until(lambda: sum("media/images/b.png" in some for some in server.files.values()) == 1)
+    until(lambda: len(one.told) == 4 and confirmed(one)())
+    assert find([tmp_path], "http://memory", Wishes()).pending == []
+
+
+def test_a_restored_server_gets_back_what_nobody_touches_any_more(
+    tmp_path: Path, watching: Start
+) -> None:
+    server = MemoryServer()
+    runs = [make_run(tmp_path, f"r{n}", number=n) for n in range(3)]
+    one = watching(server, tmp_path)
+    until(lambda: len(one.told) == 3 and confirmed(one)())
+    with server.at_rest():
+        lost = next(iter(server.journals))  # an older backup
+        del server.journals[lost], server.claimed_at[lost]
+    until(lambda: all(held(server, run) for run in runs) and len(one.told) == 4)
+    one.stop()
+    server.journals.clear()
+    server.claimed_at.clear()
+    watching(server, tmp_path)
+    until(lambda: all(held(server, run) for run in runs))
+
+
+def test_a_deleted_run_that_was_let_in_again_is_found_confirmed(
+    tmp_path: Path, watching: Start
+) -> None:
+    server = MemoryServer()
+    run_dir = make_run(tmp_path, "aa")
+    one = watching(server, tmp_path)
+    until(lambda: confirmed(one)())
+    server.delete(RunPath("ann", "digits", "aa"))
+    until(lambda: one.states() == {"aa": "deleted"})
+    assert sync_run(context(server, again=True), run_dir).state == "confirmed"
+    until(lambda: one.states() == {"aa": "confirmed"})
+    assert [outcome.state for outcome in one.told] == ["confirmed", "deleted", "confirmed"]
 
 
 def _failing_at_random(chance: random.Random) -> Callable[[str, str], None]:

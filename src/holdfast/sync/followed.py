@@ -192,8 +192,7 @@ class Followed:
             self._files_seen = found.files_mtime_ns
         self._seen = found[:2]
         if self.resting and (grew or touched):
-            self.resting, self._asked_at = False, None
-            self._forget_progress(now)
+            self.wake(now)
         if grew:
             self._changed, self._swept, self._grew_at, self._torn = True, False, now, 0
             if found.writer is None and self.writer == "gone":
@@ -201,6 +200,11 @@ class Followed:
         if self.pending and not self.since:
             self.since = found.mtime_ns / 1e9
         self._pause(now)
+
+    def wake(self, now: float) -> None:
+        """It rests, and has something to send: all of it is looked at from the beginning."""
+        self.resting, self._asked_at = False, None
+        self._forget_progress(now)
 
     def _pause(self, now: float) -> None:
         if self.resting:

@@ -78,6 +78,20 @@ class Kept:
         except (KeyError, TypeError, ValueError, RefusedError):
             return None  # a hint only: the run counts as pending and is looked at again
 
+    def fits(self, run_dir: RunDir, wishes: Wishes) -> bool:
+        """Whether it was given for what lies there now, as the run that is wished."""
+        try:
+            if self.sight != Sight.of(run_dir):
+                return False
+        except StorageError:
+            return False  # the sync of this run will say what is wrong with it
+        run = self.receipt.run
+        wished = (wishes.entity, wishes.project, wishes.run_id)
+        held = (run.entity, run.project, run.run_id)
+        if any(want and want != have for want, have in zip(wished, held, strict=True)):
+            return False
+        return self.receipt.complete or self.writer == writer_of(run_dir)
+
 
 def keep(run_dir: RunDir, kept: Kept) -> None:
     """Write the receipt beside the journal; StorageError when that fails."""
@@ -128,19 +142,7 @@ def is_pending(run_dir: RunDir, server: str, wishes: Wishes) -> bool:
     is pending too: the server has to hear of it.
     """
     kept = Kept.read(run_dir, server)
-    if kept is None:
-        return True
-    try:
-        if kept.sight != Sight.of(run_dir):
-            return True
-    except StorageError:
-        return True  # the sync of this run will say what is wrong with it
-    run = kept.receipt.run
-    wished = (wishes.entity, wishes.project, wishes.run_id)
-    held = (run.entity, run.project, run.run_id)
-    if any(want and want != have for want, have in zip(wished, held, strict=True)):
-        return True
-    return not kept.receipt.complete and kept.writer != writer_of(run_dir)
+    return kept is None or not kept.fits(run_dir, wishes)
 
 
 def claim_of(survey: Survey, catalogue: Catalogue, writer: str) -> Claim:
