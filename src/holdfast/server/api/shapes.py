@@ -34,7 +34,6 @@ __all__ = [
     "RunWhole",
     "Session",
     "Stop",
-    "Stored",
 ]
 
 
@@ -65,13 +64,6 @@ class Missing:
     """Digests whose bytes the server lacks."""
 
     missing: list[str]
-
-
-@dataclass
-class Stored:
-    """How many blobs of a pack the server holds now."""
-
-    stored: int
 
 
 @dataclass
