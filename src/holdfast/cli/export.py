@@ -17,8 +17,7 @@ from holdfast.errors import HoldfastError, NotFoundError, UsageError
 from holdfast.page import Story, read_story, write_page
 from holdfast.rundir import RunDir
 from holdfast.sync.bundle.pack import Packed, Packer
-from holdfast.sync.context import Wishes
-from holdfast.sync.many import find
+from holdfast.sync.many import find_all
 
 __all__ = ["add", "run"]
 
@@ -57,15 +56,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("no file to write", "give --out runs.tar.zst")
     if not args.out.name.endswith(_SUFFIX):
         raise UsageError(f"{args.out} does not end in {_SUFFIX}", "give --out runs.tar.zst")
-    found = find(args.paths or [Path()], "", Wishes())
-    errors = found.missing
-    runs = found.pending + found.synced
-    if not runs:
-        raise (
-            errors[0]
-            if errors
-            else NotFoundError("no runs found", "name a run folder or a folder above")
-        )
+    runs, errors = _find(args)
     with Progress(quiet=args.json, word="packed") as progress:
         progress.expect(runs[0], sum(_bytes_of(run_dir) for run_dir in runs))
         packer = Packer(
@@ -85,12 +76,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _find(args: argparse.Namespace) -> tuple[list[RunDir], list[HoldfastError]]:
-    found = find(args.paths or [Path()], "", Wishes())
-    runs = found.pending + found.synced
+    runs, missing = find_all(args.paths or [Path()])
     if not runs:
         nothing = NotFoundError("no runs found", "name a run folder or a folder above")
-        raise found.missing[0] if found.missing else nothing
-    return runs, found.missing
+        raise missing[0] if missing else nothing
+    return runs, missing
 
 
 def _write_html(args: argparse.Namespace) -> int:
