@@ -11,21 +11,20 @@ from pathlib import Path
 from typing import Any
 
 from holdfast.cli.codes import shared_code
+from holdfast.cli.contact import meet
 from holdfast.cli.keys import find_key
 from holdfast.cli.progress import Progress, count_text, size_text
 from holdfast.errors import NotFoundError
 from holdfast.rundir import RunDir
 from holdfast.settings import load
 from holdfast.sync.context import Context, Wishes
-from holdfast.sync.http_transport import HttpTransport
 from holdfast.sync.many import find_all, work_off
-from holdfast.sync.retry import Patience, RetryingTransport
 from holdfast.sync.verify import Verified, verify_run
 from holdfast.wire.http import Connection
 
 __all__ = ["add", "run"]
 
-_AWAY_SECONDS = 5.0
+_AWAY_SECONDS = 5
 _JOBS = 4
 
 
@@ -83,9 +82,7 @@ def _meet(args: argparse.Namespace, progress: Progress) -> Context:
     settings = load({"base_url": args.base_url})
     key, _ = find_key(settings.base_url)
     connection = Connection(settings.base_url, key, read_timeout=settings.http_timeout, pool=_JOBS)
-    plain = HttpTransport(connection)
-    transport = RetryingTransport(plain, Patience(_AWAY_SECONDS), say=progress.say)
-    return Context(transport, connection.base_url, transport.viewer(), progress)
+    return meet(connection, Wishes(), progress, timeout=_AWAY_SECONDS)
 
 
 def _check_all(
