@@ -8,15 +8,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from holdfast.cli.following import noter, stopped_by_signals
+from holdfast.cli.following import noter, stopped_by_signals, teller
 from holdfast.cli.keys import find_key
-from holdfast.cli.progress import Progress, outcome_line
+from holdfast.cli.progress import Progress
 from holdfast.settings import load
 from holdfast.settings.load import state_folder
 from holdfast.sync.hours import Hours
 from holdfast.sync.http_transport import HttpTransport
 from holdfast.sync.pace import Pace
-from holdfast.sync.report import Outcome
 from holdfast.sync.standing import Note
 from holdfast.sync.trees import Tree
 from holdfast.sync.watch import Terms, Watcher
@@ -64,17 +63,11 @@ def run(args: argparse.Namespace) -> int:
     )
     note = Note(Path(state_folder(settings)), connection.base_url, paths)
     with Progress(sys.stdout, quiet=True) as progress:
-
-        def tell(outcome: Outcome) -> None:
-            progress.say(outcome_line(outcome))
-            if outcome.trace:
-                print(outcome.trace, file=sys.stderr)
-
         terms = Terms(
             HttpTransport(connection),
             connection.base_url,
             progress,
-            tell,
+            teller(progress),
             files=hours.asker() if hours else lambda: True,
             jobs=max(1, args.jobs),
         )
