@@ -16,10 +16,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from holdfast.errors import HoldfastError, RefusedError, StorageError
+from holdfast.rundir.durable import sync_folder
 from holdfast.wire import PartAnswer
 from holdfast.wire.digests import format_digest
 
-__all__ = ["Blobs", "sync_folder", "told", "write_at", "write_whole"]
+__all__ = ["Blobs", "told", "write_at", "write_whole"]
 
 _LOCKS = 64
 _READ_BYTES = 1 << 20
@@ -128,16 +129,6 @@ def write_whole(path: Path, data: bytes) -> None:
         with contextlib.suppress(OSError):  # the first error is the one to tell
             fresh.unlink()
         raise
-
-
-def sync_folder(path: Path) -> None:
-    """Make names durable, where the system can."""
-    with contextlib.suppress(OSError):
-        fd = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
 
 
 @contextmanager

@@ -31,8 +31,9 @@ from holdfast.ids import RunPath, check_entity, check_project, check_run_id
 from holdfast.journal import Frame, Reader, scan_payloads
 from holdfast.records.decode import kind
 from holdfast.rundir import RunDir, WriterState
+from holdfast.rundir.durable import sync_folder
 from holdfast.sync.context import Wishes
-from holdfast.sync.relay.blobs import Blobs, sync_folder, told, write_at, write_whole
+from holdfast.sync.relay.blobs import Blobs, told, write_at, write_whole
 from holdfast.wire import Claim, FileEntry, JournalPath, Viewer, journal_id
 from holdfast.wire.digests import format_digest
 from holdfast.wire.paths import check_journal_id
