@@ -7,7 +7,7 @@ urllib3 and is imported by those who send only.
 
 from __future__ import annotations
 
-from holdfast.wire.bodies import compress, decompress, gather_body, make_pack, parse_pack
+from holdfast.wire.bodies import compress, decompress, gather_body, make_pack, parse_pack, too_large
 from holdfast.wire.digests import check_digest, digest_of
 from holdfast.wire.messages import (
     ChunkAnswer,
@@ -48,4 +48,5 @@ __all__ = [
     "make_pack",
     "parse_pack",
     "refusal",
+    "too_large",
 ]
