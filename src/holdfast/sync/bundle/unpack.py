@@ -20,12 +20,11 @@ from holdfast.errors import DamagedError, HoldfastError, StorageError, UsageErro
 from holdfast.rundir import RunDir
 from holdfast.sync.bundle.archive import ArchiveReader, Member
 from holdfast.sync.bundle.format import END, HEAD, End, Head, Manifest, parse, parse_name
-from holdfast.wire.digests import format_digest
+from holdfast.wire.digests import digest_of_file, format_digest
 
 __all__ = ["Unpacked", "Unpacker", "find_volumes", "head_of", "unpack", "volume_path"]
 
 _MOST_JSON = 64 << 20
-_HASH_BYTES = 1 << 20
 _SHOWN = 3
 
 
@@ -361,11 +360,8 @@ def _put(folder: Path, place: Path, manifest: Manifest) -> bool:
 def _same(path: Path, digest: str) -> bool:
     if not path.is_file():
         return False
-    hasher = hashlib.sha256()
-    with open(path, "rb") as file:
-        while data := file.read(_HASH_BYTES):
-            hasher.update(data)
-    return format_digest(hasher.hexdigest()) == digest
+    with path.open("rb") as file:
+        return digest_of_file(file.fileno())[0] == digest
 
 
 def _split_name(path: Path) -> tuple[str, str]:

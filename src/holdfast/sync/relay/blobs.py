@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import os
 import shutil
 import threading
@@ -18,12 +17,11 @@ from pathlib import Path
 from holdfast.errors import HoldfastError, RefusedError, StorageError
 from holdfast.rundir.durable import sync_folder
 from holdfast.wire import PartAnswer
-from holdfast.wire.digests import format_digest
+from holdfast.wire.digests import digest_of_file
 
 __all__ = ["Blobs", "told", "write_at", "write_whole"]
 
 _LOCKS = 64
-_READ_BYTES = 1 << 20
 
 
 class Blobs:
@@ -164,11 +162,8 @@ def _size(path: Path) -> int:
 
 
 def _digest(path: Path) -> str:
-    hasher = hashlib.sha256()
     with path.open("rb") as file:
-        while data := file.read(_READ_BYTES):
-            hasher.update(data)
-    return format_digest(hasher.hexdigest())
+        return digest_of_file(file.fileno())[0]
 
 
 def _mismatch(digest: str) -> RefusedError:

@@ -35,7 +35,7 @@ from holdfast.rundir.durable import sync_folder
 from holdfast.sync.context import Wishes
 from holdfast.sync.relay.blobs import Blobs, told, write_at, write_whole
 from holdfast.wire import Claim, FileEntry, JournalPath, Viewer, journal_id
-from holdfast.wire.digests import format_digest
+from holdfast.wire.digests import digest_of_file
 from holdfast.wire.paths import check_journal_id
 
 if sys.platform != "win32":
@@ -45,7 +45,6 @@ __all__ = ["Spool"]
 
 _ADDRESS, _JOURNAL, _OWNER = "address.json", "run.wandb", "owner.json"
 _SILENT_SECONDS = 150.0
-_READ_BYTES = 1 << 20
 
 
 @dataclass(eq=False)
@@ -418,12 +417,8 @@ def _check_size(blob: Path, entry: FileEntry) -> None:
 
 
 def _digest(path: Path, size: int) -> str:
-    hasher = hashlib.sha256()
     with told(path), path.open("rb") as file:
-        while size and (data := file.read(min(size, _READ_BYTES))):
-            hasher.update(data)
-            size -= len(data)
-    return format_digest(hasher.hexdigest())
+        return digest_of_file(file.fileno(), size)[0]
 
 
 def _read(path: Path) -> dict[str, Any]:
