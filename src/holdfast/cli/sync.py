@@ -24,7 +24,7 @@ from holdfast.sync.http_transport import HttpTransport
 from holdfast.sync.many import Found, find, recall, remove_run, work_off
 from holdfast.sync.one import sync_run
 from holdfast.sync.report import Outcome
-from holdfast.sync.watch import Given, Terms, Watcher
+from holdfast.sync.watch import Listed, Terms, Watcher
 from holdfast.wire import Viewer
 from holdfast.wire.http import Connection
 
@@ -112,7 +112,7 @@ def _follow(
 
     transport, address = HttpTransport(connection), connection.base_url
     terms = Terms(transport, address, progress, ended, wishes=lambda _: wishes, jobs=args.jobs)
-    watcher = Watcher([Given(runs)], terms)
+    watcher = Watcher([Listed(runs)], terms)
     watcher.run()
     return outcomes, watcher.context or meet(connection, wishes, progress, timeout=args.timeout)
 
