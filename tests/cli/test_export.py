@@ -65,6 +65,9 @@ def test_there_and_back(served: Served, tmp_path: Path, capsys: pytest.CaptureFi
     assert runs[0].synced_marker.exists()
     code, out, _ = command(capsys, "sync", "--dry-run", "wandb")
     assert "2 runs to send, 1 confirmed already" in out
+    code, _, err = command(capsys, "sync", "--receipt", "receipt.json", "nowhere")
+    assert (code, err.count("\n")) == (8, 1)
+    assert err.startswith("holdfast: there is nothing at nowhere; ")
     code, out, _ = command(capsys, "sync", "--receipt", "receipt.json", "--clean", "wandb")
     assert code == 1
     assert "1 of 3 runs removed" in out

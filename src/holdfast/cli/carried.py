@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from holdfast.cli.codes import shared_code
-from holdfast.cli.progress import count_text, outcome_line
+from holdfast.cli.progress import count_text, outcome_line, tell_errors
 from holdfast.sync.bundle.receipts import confirm, read_carried
 from holdfast.sync.context import Wishes
 from holdfast.sync.many import find, remove_proven
@@ -54,6 +54,7 @@ def confirm_runs(receipt: Path, paths: Sequence[Path], *, clean: bool, as_json: 
         }
         print(json.dumps(result))
         return code
+    tell_errors(found.missing)
     good = sum(outcome.ok for outcome in outcomes)
     done = "removed" if clean else "confirmed"
     print(

@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 from holdfast.cli.codes import shared_code
-from holdfast.cli.progress import Progress, count_text, size_text
+from holdfast.cli.progress import Progress, count_text, size_text, tell_errors
 from holdfast.cli.version import version_line
 from holdfast.errors import HoldfastError, NotFoundError, UsageError
 from holdfast.page import Story, read_story, write_page
@@ -108,14 +107,9 @@ def _write_html(args: argparse.Namespace) -> int:
         result = {"ok": code == 0, "exit_code": code, "page": page, "runs": shown}
         print(json.dumps({**result, "missing": missing}))
         return code
-    _tell_errors(errors)
+    tell_errors(errors)
     print(f"{count_text(len(stories), 'run')} in {args.html} ({size_text(size)})")
     return code
-
-
-def _tell_errors(errors: list[HoldfastError]) -> None:
-    for error in errors:
-        print(f"holdfast: {error}", file=sys.stderr)
 
 
 def _tell(one: Packed, progress: Progress) -> None:
@@ -151,7 +145,7 @@ def _finish(
         }
         print(json.dumps(result))
         return
-    _tell_errors(errors)
+    tell_errors(errors)
     good = sum(one.error is None for one in packed)
     where = str(packer.volumes[0])
     if args.split:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from holdfast.cli.codes import shared_code
-from holdfast.cli.progress import Progress, count_text
+from holdfast.cli.progress import Progress, count_text, tell_errors
 from holdfast.errors import NotFoundError
 from holdfast.sync.many import find_all, work_off
 from holdfast.sync.repair import Lost, Repaired, repair_run
@@ -58,8 +58,7 @@ def run(args: argparse.Namespace) -> int:
         }
         print(json.dumps(whole))
         return code
-    for error in missing:
-        print(f"holdfast: {error}", file=sys.stderr)
+    tell_errors(missing)
     changed = sum(result.changed and result.error is None for result in results)
     word = "would be repaired" if args.dry_run else "repaired"
     runs_said = count_text(len(results), "run")

@@ -14,7 +14,7 @@ from holdfast.cli.carried import confirm_runs
 from holdfast.cli.codes import shared_code
 from holdfast.cli.contact import meet
 from holdfast.cli.keys import find_key, offer_to_keep
-from holdfast.cli.progress import Progress, outcome_line, size_text
+from holdfast.cli.progress import Progress, outcome_line, size_text, tell_errors
 from holdfast.cli.sync_words import choose, declare, is_old, wishes_of, without_meaning
 from holdfast.errors import UsageError
 from holdfast.rundir import RunDir
@@ -162,7 +162,7 @@ def _tell_plan(args: argparse.Namespace, found: Found, runs: Sequence[RunDir]) -
         for run_dir in runs[: args.show or None]:
             print(f"would send {run_dir.path}")
         print(_summary_of_found(found, runs))
-        _tell_missing(found)
+        tell_errors(found.missing)
     return _exit_code(found, [])
 
 
@@ -186,7 +186,7 @@ def _finish(
         }
         print(json.dumps(result))
         return code
-    _tell_missing(found)
+    tell_errors(found.missing)
     if not outcomes:
         print(_summary_of_found(found, []))
     else:
@@ -203,11 +203,6 @@ def _summary_of_found(found: Found, runs: Sequence[RunDir]) -> str:
         return "no runs found: name a run folder or a folder above"
     already = f", {len(found.synced)} confirmed already" if found.synced else ""
     return f"{len(runs)} runs to send{already}"
-
-
-def _tell_missing(found: Found) -> None:
-    for error in found.missing:
-        print(f"holdfast: {error}", file=sys.stderr)
 
 
 def _errors(found: Found) -> list[str]:

@@ -13,7 +13,7 @@ from typing import Any
 from holdfast.cli.codes import shared_code
 from holdfast.cli.contact import meet
 from holdfast.cli.keys import find_key
-from holdfast.cli.progress import Progress, count_text, size_text
+from holdfast.cli.progress import Progress, count_text, size_text, tell_errors
 from holdfast.errors import NotFoundError
 from holdfast.rundir import RunDir
 from holdfast.settings import load
@@ -70,8 +70,7 @@ def run(args: argparse.Namespace) -> int:
         }
         print(json.dumps(whole))
         return code
-    for error in missing:
-        print(f"holdfast: {error}", file=sys.stderr)
+    tell_errors(missing)
     good = sum(result.ok for result in results)
     where = f"proven at {server}" if server else "whole on this disk"
     print(f"{good} of {count_text(len(results), 'run')} {where}")
