@@ -101,6 +101,28 @@ def test_a_live_run_is_not_removed(
     writer.close()
 
 
+def test_a_defect_comes_with_its_trace(
+    served: Served,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    make_run(tmp_path / "wandb", "aa")
+    assert command(capsys, "export", "wandb", "--out", "x.tar.zst")[0] == 0
+    assert command(capsys, "import", "x.tar.zst", "--receipt", "r.json")[0] == 0
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("a defect")
+
+    monkeypatch.setattr("holdfast.sync.one._sync_now", broken)
+    monkeypatch.setattr("holdfast.cli.carried.confirm", broken)
+    for words in (("import", "x.tar.zst"), ("sync", "--receipt", "r.json", "wandb")):
+        code, out, err = command(capsys, *words)
+        assert code == 1
+        assert "please report it" in out + err
+        assert "in broken" in err
+
+
 def test_into_a_folder_and_in_volumes(
     served: Served, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

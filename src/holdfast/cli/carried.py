@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from holdfast.cli.codes import shared_code
-from holdfast.cli.progress import count_text, outcome_line, tell_errors
+from holdfast.cli.progress import count_text, outcome_line, tell_errors, tell_trace
 from holdfast.sync.bundle.receipts import confirm, read_carried
 from holdfast.sync.context import Wishes
 from holdfast.sync.many import find, remove_proven
@@ -37,6 +37,7 @@ def confirm_runs(receipt: Path, paths: Sequence[Path], *, clean: bool, as_json: 
         prove = partial(confirm, carried, run_dir)
         outcome = remove_proven(run_dir, prove) if clean else guarded(run_dir, prove)
         outcomes.append(outcome)
+        tell_trace(outcome.trace)
         if not as_json:
             print(outcome_line(outcome))
             if clean and outcome.ok:

@@ -7,11 +7,10 @@ them. Must not know where the runs come from.
 from __future__ import annotations
 
 import signal
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from holdfast.cli.progress import Progress, outcome_line
+from holdfast.cli.progress import Progress, outcome_line, tell_trace
 from holdfast.errors import StorageError
 from holdfast.sync.report import Outcome
 from holdfast.sync.standing import Note
@@ -41,8 +40,7 @@ def teller(progress: Progress) -> Callable[[Outcome], None]:
 
     def tell(outcome: Outcome) -> None:
         progress.say(outcome_line(outcome))
-        if outcome.trace:
-            print(outcome.trace, file=sys.stderr)
+        tell_trace(outcome.trace)
 
     return tell
 

@@ -13,7 +13,7 @@ from typing import Any
 from holdfast.cli.codes import shared_code
 from holdfast.cli.contact import meet
 from holdfast.cli.keys import find_key
-from holdfast.cli.progress import Progress, count_text, outcome_line
+from holdfast.cli.progress import Progress, count_text, outcome_line, tell_trace
 from holdfast.errors import HoldfastError, StorageError, UsageError
 from holdfast.rundir import RunDir
 from holdfast.settings import load
@@ -95,6 +95,7 @@ def _into_server(args: argparse.Namespace, volumes: list[Path], progress: Progre
             found.append(one)
             if one.run_dir is not None:
                 outcomes.append(_send(context, one.run_dir))
+                tell_trace(outcomes[-1].trace)
             if not args.json:
                 _tell(one, outcomes, progress)
     finally:

@@ -17,7 +17,7 @@ from holdfast.errors import HoldfastError
 from holdfast.rundir import RunDir
 from holdfast.sync.report import Outcome
 
-__all__ = ["Progress", "count_text", "outcome_line", "size_text", "tell_errors"]
+__all__ = ["Progress", "count_text", "outcome_line", "size_text", "tell_errors", "tell_trace"]
 
 _LINE_SECONDS = 10.0
 
@@ -122,6 +122,12 @@ def tell_errors(errors: Iterable[HoldfastError]) -> None:
     """What is wrong beside the runs, such as paths where nothing is: a line each."""
     for error in errors:
         print(f"holdfast: {error}", file=sys.stderr)
+
+
+def tell_trace(trace: str) -> None:
+    """The traceback of a defect of Holdfast, for the report that its error asks for."""
+    if trace:
+        print(trace, file=sys.stderr)
 
 
 def size_text(size: float) -> str:

@@ -14,7 +14,7 @@ from holdfast.cli.carried import confirm_runs
 from holdfast.cli.codes import shared_code
 from holdfast.cli.contact import meet
 from holdfast.cli.keys import find_key, offer_to_keep
-from holdfast.cli.progress import Progress, outcome_line, size_text, tell_errors
+from holdfast.cli.progress import Progress, outcome_line, size_text, tell_errors, tell_trace
 from holdfast.cli.sync_words import choose, declare, is_old, wishes_of, without_meaning
 from holdfast.errors import UsageError
 from holdfast.rundir import RunDir
@@ -140,8 +140,7 @@ def _clean(
 
 
 def _tell(args: argparse.Namespace, outcome: Outcome, say: Callable[[str], None]) -> None:
-    if outcome.trace:
-        print(outcome.trace, file=sys.stderr)
+    tell_trace(outcome.trace)
     if args.json:
         return
     say(outcome_line(outcome))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 from holdfast.cli.codes import shared_code
 from holdfast.cli.contact import meet
 from holdfast.cli.keys import find_key
-from holdfast.cli.progress import Progress, count_text, size_text, tell_errors
+from holdfast.cli.progress import Progress, count_text, size_text, tell_errors, tell_trace
 from holdfast.errors import NotFoundError
 from holdfast.rundir import RunDir
 from holdfast.settings import load
@@ -95,8 +94,7 @@ def _check_all(
     results = []
     for result in work_off(runs, check, _JOBS):
         results.append(result)
-        if result.trace:
-            print(result.trace, file=sys.stderr)
+        tell_trace(result.trace)
         if not args.json:
             for line in _lines(result):
                 progress.say(line)
