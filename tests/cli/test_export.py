@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from wire.fault_server import FaultServer
 
 from holdfast.cli.export import _size
 from holdfast.cli.main import main
+from holdfast.rundir import RunDir
 
 Served = tuple[MemoryServer, FaultServer]
 
@@ -70,9 +72,32 @@ def test_there_and_back(served: Served, tmp_path: Path, capsys: pytest.CaptureFi
     assert err.startswith("holdfast: there is nothing at nowhere; ")
     code, out, _ = command(capsys, "sync", "--receipt", "receipt.json", "--clean", "wandb")
     assert code == 1
-    assert "1 of 3 runs removed" in out
+    assert "1 of 3 runs confirmed, 1 removed" in out
     assert [run.path.exists() for run in runs] == [False, True, True]
     assert len(served[1].requests) == asked
+
+
+def test_receipts_are_for_the_runs_that_the_words_choose(
+    served: Served, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = []
+    for run_id, hours in (("old", 72), ("new", 1), ("other", 72)):
+        made = make_run(tmp_path / "wandb", run_id)
+        began = datetime.now() - timedelta(hours=hours)  # noqa: DTZ005  as folders are named
+        name = f"offline-run-{began:%Y%m%d_%H%M%S}-{run_id}"
+        runs.append(RunDir(made.path.rename(made.path.with_name(name)) / made.journal.name))
+    assert command(capsys, "export", "wandb", "--out", "x.tar.zst")[0] == 0
+    assert command(capsys, "import", "x.tar.zst", "--receipt", "r.json")[0] == 0
+    for word in ("--dry-run", "--no-mark-synced"):
+        code, _, err = command(capsys, "sync", "--receipt", "r.json", "--clean", word, "wandb")
+        assert (code, word in err) == (2, True)
+    assert not any(run.receipt.exists() for run in runs)
+    words = ("sync", "--receipt", "r.json", "--clean", "--clean-old-hours", "48")
+    code, out, _ = command(capsys, *words, "--exclude-globs", "run-other*", "wandb")
+    assert code == 0
+    assert "2 of 2 runs confirmed, 1 removed" in out
+    assert [run.path.exists() for run in runs] == [False, True, True]
+    assert [run.receipt.exists() for run in runs[1:]] == [True, False]
 
 
 def test_a_torn_tail_is_no_difference(

@@ -47,8 +47,7 @@ def add(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Find runs, send them, print how each fared."""
     if args.receipt is not None:
-        paths = args.paths or [Path()]
-        return confirm_runs(args.receipt, paths, clean=args.clean, as_json=args.json)
+        return confirm_runs(args)
     settings = load({"base_url": args.base_url})
     wishes = wishes_of(args)
     for line in without_meaning(args):
