@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from holdfast.errors import StorageError
+from holdfast.errors import HoldfastError, StorageError
 from holdfast.rundir import RunDir, boot_id
 from holdfast.sync.context import Wishes
 from holdfast.sync.followed import Followed
@@ -201,13 +201,13 @@ def standing_of(run: Followed) -> RunStanding:
     )
 
 
-def standing_on_disk(paths: Sequence[Path], server: str) -> tuple[Standing, list[str]]:
-    """How the runs below some paths stand, by what lies there; and a line for each missing path."""
+def standing_on_disk(paths: Sequence[Path], server: str) -> tuple[Standing, list[HoldfastError]]:
+    """How the runs below some paths stand, by what lies there; and an error for each bad path."""
     found = find(paths, server, Wishes())
     rows = [_on_disk(run_dir, server) for run_dir in found.pending]
     rows += [RunStanding(str(run_dir.path), "", "confirmed", 0, 0.0) for run_dir in found.synced]
     standing = Standing(server, sorted(map(os.path.realpath, paths)), **_summed(rows))
-    return standing, [str(error) for error in found.missing]
+    return standing, found.missing
 
 
 def _on_disk(run_dir: RunDir, server: str) -> RunStanding:
