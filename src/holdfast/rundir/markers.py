@@ -74,7 +74,7 @@ def read_receipt(run_dir: RunDir) -> dict[str, Any] | None:
 def read_ignored(folder: Path) -> tuple[str, ...]:
     """The globs in the ignore file of a folder, a line each; blank lines and ``#`` say nothing.
 
-    A name that ends in ``/`` stands for all below it. None when there is no such file.
+    A name that ends in ``/`` stands for all below it. Without such a file there are none.
 
     Raises:
         OSError: it is there and cannot be read.
