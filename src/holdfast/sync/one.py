@@ -263,7 +263,7 @@ class RunSync:
         outcome.receipt = receipt
         outcome.rows = receipt.rows  # a row may have come in several records
         outcome.gaps = receipt.gaps  # those of the journals that this one was repaired from, too
-        outcome.run = f"{receipt.run.entity}/{receipt.run.project}/{receipt.run.run_id}"
+        outcome.run = str(receipt.run.path)
         outcome.url = receipt.run.url
         self._ask_edit()
         if self.catalogue.unreadable:

@@ -222,13 +222,8 @@ def _on_disk(run_dir: RunDir, server: str) -> RunStanding:
         with contextlib.suppress(OSError):
             name, length = path.relative_to(run_dir.files).as_posix(), path.stat().st_size
             size += length if path.is_file() and held.get(name) != length else 0
-    run = "" if kept is None else _name(kept)
+    run = "" if kept is None else str(kept.receipt.run.path)
     return RunStanding(str(run_dir.path), run, "pending", size, since)
-
-
-def _name(kept: Kept) -> str:
-    run = kept.receipt.run
-    return f"{run.entity}/{run.project}/{run.run_id}"
 
 
 def _summed(rows: Iterable[RunStanding]) -> dict[str, Any]:

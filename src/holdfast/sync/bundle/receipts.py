@@ -101,7 +101,7 @@ def confirm(carried: Carried, run_dir: RunDir, outcome: Outcome) -> None:
     entries = list(catalogue.entries.values())
     found = differences(receipt, claim, survey.records, entries) + catalogue.unreadable
     run = receipt.run
-    outcome.run, outcome.url = f"{run.entity}/{run.project}/{run.run_id}", run.url
+    outcome.run, outcome.url = str(run.path), run.url
     outcome.rows, outcome.records, outcome.gaps = receipt.rows, survey.records, receipt.gaps
     outcome.files, outcome.receipt = len(entries), receipt
     if found:
