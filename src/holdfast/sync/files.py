@@ -112,16 +112,6 @@ class Catalogue:
         self.entries.pop(path, None)
         self._stamps.pop(path, None)
 
-    def unchanged(self) -> bool:
-        """Whether every file is still as it was when its digest was taken."""
-        for path, was in self._stamps.items():
-            try:
-                if _stamp(os.stat(self.root / path)) != was:
-                    return False
-            except OSError:
-                return False
-        return True
-
     def find_ignored(self) -> list[str]:
         """The files that the run's own ignore file leaves out, without opening one."""
         ignored = Wanted(exclude=self._ignored())

@@ -11,16 +11,11 @@ import re
 
 from holdfast.errors import RefusedError
 
-__all__ = ["check_digest", "digest_of", "digest_of_file", "format_digest", "is_digest"]
+__all__ = ["check_digest", "digest_of", "digest_of_file", "format_digest"]
 
 _READ_BYTES = 1 << 20
 
 _GRAMMAR = re.compile(r"sha256:[0-9a-f]{64}")
-
-
-def is_digest(text: object) -> bool:
-    """True when ``text`` is a well-spelled digest."""
-    return isinstance(text, str) and _GRAMMAR.fullmatch(text) is not None
 
 
 def check_digest(text: object) -> str:
