@@ -12,7 +12,13 @@ import traceback
 from dataclasses import dataclass, field
 from typing import Any
 
-from holdfast.errors import DamagedError, HoldfastError, RefusedError, UnconfirmedError
+from holdfast.errors import (
+    DamagedError,
+    HoldfastError,
+    RefusedError,
+    StorageError,
+    UnconfirmedError,
+)
 from holdfast.ids import RunPath
 from holdfast.journal import Frame, Reader
 from holdfast.records.decode import kind
@@ -167,7 +173,10 @@ class _Check:
                     if isinstance(item, Frame):
                         named.take(kind(item.payload), item.payload)
         except OSError as error:
-            raise DamagedError(f"cannot read {self._run_dir.journal}: {error.strerror}") from error
+            raise StorageError(
+                f"cannot read {self._run_dir.journal}: {error.strerror or error}",
+                "check that it exists and may be read",
+            ) from error
         if missing := named.missing(self._run_dir.files):
             self._found.errors.append(
                 DamagedError(
