@@ -6,6 +6,7 @@ journal in its place, or both, never none. Must not know why.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -55,7 +56,8 @@ def replace_journal(run_dir: RunDir) -> Path | None:
         run_dir.synced_marker.unlink(missing_ok=True)
         os.replace(fresh, run_dir.journal)
         run_dir.receipt.unlink(missing_ok=True)
-        sync_folder(run_dir.path)
+        with contextlib.suppress(OSError):  # a power cut now would bring the old journal back
+            sync_folder(run_dir.path)
     except OSError as error:
         raise StorageError(
             f"cannot put a repaired journal into {run_dir.path}: {error.strerror or error}",

@@ -10,7 +10,7 @@ import errno
 import os
 import shutil
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -58,6 +58,7 @@ class Blobs:
         part = _part(path)
         with self._lock(digest), told(path):
             if path.exists():
+                self._keep_names({path.parent})  # an earlier try may have failed at this
                 return PartAnswer(path.stat().st_size, complete=True)
             at = _size(part)
             if offset != at:
@@ -74,7 +75,7 @@ class Blobs:
                 part.unlink()
                 raise _mismatch(digest)
             os.replace(part, path)
-            sync_folder(path.parent)
+            self._keep_names({path.parent})
         return PartAnswer(size, complete=True)
 
     def put(self, blobs: Sequence[tuple[str, bytes]]) -> None:
@@ -88,10 +89,14 @@ class Blobs:
                 if not path.exists():
                     path.parent.mkdir(parents=True, exist_ok=True)
                     write_whole(path, data)
-                    folders.add(path.parent)
-        for folder in folders:
-            sync_folder(folder)
-        sync_folder(self._folder)
+            folders.add(path.parent)  # also of one that is there: its name may not be durable yet
+        self._keep_names(folders)
+
+    def _keep_names(self, folders: Iterable[Path]) -> None:
+        """Make the names in these folders durable, and theirs."""
+        for folder in [*folders, self._folder]:
+            with told(folder):
+                sync_folder(folder)
 
     def _path(self, digest: str) -> Path:
         name = digest.partition(":")[2]

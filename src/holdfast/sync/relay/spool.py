@@ -193,7 +193,8 @@ class Spool:
                     if _place(held.run_dir.files, path, blob):
                         folders.update({path.parent, *path.parent.parents} - {*self._runs.parents})
         for folder in sorted(folders, reverse=True):
-            sync_folder(folder)
+            with told(folder):
+                sync_folder(folder)
         if folders:
             self.stir(held.run_dir)
         return sorted(missing)
@@ -300,15 +301,16 @@ class Spool:
         with self._lock, told(folder):
             if of in self._held:
                 return self._held[of]
-            fresh = folder.with_name(f".{folder.name}")
-            shutil.rmtree(fresh, ignore_errors=True)  # left by a disk that said no
-            fresh.mkdir(mode=0o700)
-            (fresh / "files").mkdir()
-            said = {**of.run._asdict(), "journal": of.journal}
-            write_whole(fresh / _ADDRESS, json.dumps(said, indent=1).encode())
-            write_at(fresh / _JOURNAL, 0, b"")
-            sync_folder(fresh)
-            os.replace(fresh, folder)
+            if not folder.exists():  # or it got its name, and the disk said no to what follows
+                fresh = folder.with_name(f".{folder.name}")
+                shutil.rmtree(fresh, ignore_errors=True)  # left by a disk that said no
+                fresh.mkdir(mode=0o700)
+                (fresh / "files").mkdir()
+                said = {**of.run._asdict(), "journal": of.journal}
+                write_whole(fresh / _ADDRESS, json.dumps(said, indent=1).encode())
+                write_at(fresh / _JOURNAL, 0, b"")
+                sync_folder(fresh)
+                os.replace(fresh, folder)
             sync_folder(self._runs)
             held = _Held(of, RunDir(folder / _JOURNAL), position=0)
             self._held[of] = self._by_run[held.run_dir] = held
