@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from holdfast.rundir.discover import discover, lost_runs, runs_with_id
 from holdfast.rundir.layout import RunDir, create, of_folder
-from holdfast.rundir.liveness import WriterState, boot_id, hold, is_locked, writer_of
+from holdfast.rundir.liveness import WriterState, boot_id, hold, is_locked, is_process, writer_of
 from holdfast.rundir.markers import (
     IGNORE_FILE,
     mark_synced,
@@ -28,6 +28,7 @@ __all__ = [
     "discover",
     "hold",
     "is_locked",
+    "is_process",
     "lost_runs",
     "mark_synced",
     "of_folder",

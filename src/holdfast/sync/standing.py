@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from holdfast.errors import HoldfastError, StorageError
-from holdfast.rundir import RunDir, boot_id
+from holdfast.rundir import RunDir, boot_id, is_process
 from holdfast.sync.context import Wishes
 from holdfast.sync.followed import Followed
 from holdfast.sync.many import find
@@ -111,7 +111,7 @@ class Standing:
         """Whether its watcher lives, as far as can be told: surely on its own machine only."""
         fresh = abs(time.time() - self.at) < _FRESH_SECONDS
         here = self.boot == boot_id() and self.host == platform.node()
-        return fresh and (not here or _is_process(self.pid))
+        return fresh and (not here or is_process(self.pid))
 
 
 class Note:
@@ -242,16 +242,6 @@ def _summed(rows: Iterable[RunStanding]) -> dict[str, Any]:
 
 def _on_the_clock(monotonic: float) -> float:
     return time.time() + monotonic - time.monotonic()
-
-
-def _is_process(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # it is another user's
-        return True
-    return True
 
 
 def _cannot(path: Path, error: OSError) -> StorageError:
