@@ -18,6 +18,7 @@ from holdfast.rundir.markers import (
     write_receipt,
     write_spec,
 )
+from holdfast.rundir.whole import replace_text
 
 __all__ = [
     "IGNORE_FILE",
@@ -35,6 +36,7 @@ __all__ = [
     "read_ignored",
     "read_receipt",
     "read_spec",
+    "replace_text",
     "runs_with_id",
     "write_receipt",
     "write_spec",

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from holdfast.errors import HoldfastError, StorageError
-from holdfast.rundir import RunDir, boot_id, is_process
+from holdfast.rundir import RunDir, boot_id, is_process, replace_text
 from holdfast.sync.context import Wishes
 from holdfast.sync.followed import Followed
 from holdfast.sync.many import find
@@ -159,13 +159,9 @@ class Note:
             **_summed(standing_of(run) for run in watcher.runs.values()),
         )
         text = json.dumps(standing.to_json(), separators=(",", ":"))
-        fresh = self._path.with_name(f".{self._path.name}.{os.getpid()}")
         try:
-            fresh.write_text(text, encoding="utf-8")
-            os.replace(fresh, self._path)
+            replace_text(self._path, text)
         except OSError as error:
-            with contextlib.suppress(OSError):  # the first error is the one to tell
-                fresh.unlink()
             raise _cannot(self._path, error) from error
 
     def remove(self) -> None:
