@@ -20,6 +20,7 @@ from holdfast.errors import DamagedError, HoldfastError, StorageError, UsageErro
 from holdfast.rundir import RunDir
 from holdfast.sync.bundle.archive import ArchiveReader, Member
 from holdfast.sync.bundle.format import END, HEAD, End, Head, Manifest, parse, parse_name
+from holdfast.sync.report import some
 from holdfast.wire.digests import digest_of_file, format_digest
 
 __all__ = ["Unpacked", "Unpacker", "find_volumes", "head_of", "unpack", "volume_path"]
@@ -271,10 +272,9 @@ class _Run:
         done = Unpacked(self.manifest)
         if self._lost:
             self.drop()
-            more = f" and {len(self._lost) - _SHOWN} more" if len(self._lost) > _SHOWN else ""
             done.error = DamagedError(
                 f"{self.manifest.place} is not whole, damaged or missing: "
-                f"{', '.join(self._lost[:_SHOWN])}{more}",
+                f"{some(self._lost, _SHOWN)}",
                 "carry its volume over and import again",
             )
         elif self._folder is not None and self._into is not None:
