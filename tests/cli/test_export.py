@@ -19,7 +19,6 @@ from sync.memory_server import MemoryServer
 from sync.over_http import OverHttp
 from wire.fault_server import FaultServer
 
-from holdfast.cli.export import _size
 from holdfast.cli.main import main
 from holdfast.rundir import RunDir
 
@@ -221,17 +220,6 @@ def test_a_receipt_file_that_is_none(tmp_path: Path, capsys: pytest.CaptureFixtu
         (tmp_path / "r.json").write_text(text)
         code, _, err = command(capsys, "sync", "--receipt", "r.json")
         assert (code, "r.json" in err) == (6, True)
-
-
-def test_sizes() -> None:
-    assert [_size(text) for text in ("1000", "1K", "2MiB", "4.7GB", "1.5g", "1tb")] == [
-        1000,
-        1024,
-        2 << 20,
-        4_700_000_000,
-        3 << 29,
-        10**12,
-    ]
 
 
 def test_an_export_that_is_killed_goes_on(tmp_path: Path) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import time
 from pathlib import Path
 from typing import Any
 
 from holdfast.cli.codes import shared_code
+from holdfast.cli.numbers import read_size
 from holdfast.cli.progress import Progress, count_text, size_text, tell_errors
 from holdfast.cli.version import version_line
 from holdfast.errors import HoldfastError, NotFoundError, UsageError
@@ -20,7 +20,6 @@ from holdfast.sync.many import find_all
 
 __all__ = ["add", "run"]
 
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(i?)(B?)", re.IGNORECASE)
 _SUFFIX = ".tar.zst"
 
 
@@ -37,7 +36,7 @@ def add(subparsers: Any) -> None:
     option("--out", type=Path, metavar="FILE", help="the file to write, ending in .tar.zst")
     option(
         "--split",
-        type=_size,
+        type=read_size,
         default=0,
         metavar="SIZE",
         help="write volumes of at most SIZE (700M, 4GB …) instead of one file; an interrupted "
@@ -176,13 +175,3 @@ def _bytes_of(run_dir: RunDir) -> int:
         except OSError:
             continue  # packing it will say what is wrong
     return size
-
-
-def _size(text: str) -> int:
-    """Bytes from ``700M`` or ``700MiB`` (powers of 1024), ``4.7GB`` (of 1000), ``1000000``."""
-    found = _SIZE.fullmatch(text.strip())
-    if found is None:
-        raise argparse.ArgumentTypeError(f"{text} is not a size, such as 700M or 4GB")
-    number, unit, binary, byte = found.groups()
-    base = 1000 if byte and not binary else 1024
-    return int(float(number) * base ** (" KMGT".index(unit.upper()) if unit else 0))
