@@ -72,7 +72,7 @@ def test_damage_and_a_torn_tail(tmp_path: Path) -> None:
     data = bytearray(run_dir.journal.read_bytes())
     data[1500] ^= 0xFF
     run_dir.journal.write_bytes(data + b"torn")
-    assert "warning: the journal is damaged in 1 places" in words(run_dir)
+    assert "warning: the journal is damaged in 1 place;" in words(run_dir)
     assert "note: the journal ends in half a frame" in words(run_dir)
 
 

@@ -87,10 +87,11 @@ def _journal(run_dir: RunDir, pending: Pending) -> Generator[Finding, None, Name
             _ = survey.journal  # raises what is wrong with a journal that has no record
         if survey.gaps:
             lost = sum(end - start for start, end in survey.gaps)
+            places = "1 place" if len(survey.gaps) == 1 else f"{len(survey.gaps)} places"
             yield _finding(
                 run_dir,
                 "warning",
-                f"the journal is damaged in {len(survey.gaps)} places; all else will be sent",
+                f"the journal is damaged in {places}; all else will be sent",
                 f"{lost:,} of {survey.size:,} bytes cannot be read",
                 f"holdfast repair {run_dir.path}, if W&B's tools are to read it too",
             )
