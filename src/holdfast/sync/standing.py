@@ -26,7 +26,7 @@ from holdfast.sync.many import find
 from holdfast.sync.receipts import Kept
 from holdfast.sync.watch import Watcher
 
-__all__ = ["Note", "RunStanding", "Standing", "read_notes", "standing_of", "standing_on_disk"]
+__all__ = ["Note", "RunStanding", "Standing", "read_notes", "standing_on_disk"]
 
 _FORMAT = 1
 _NAMED = 1000
@@ -156,7 +156,7 @@ class Note:
             boot=boot_id(),
             pid=os.getpid(),
             started=self._started,
-            **_summed(standing_of(run) for run in watcher.runs.values()),
+            **_summed(_standing_of(run) for run in watcher.runs.values()),
         )
         text = json.dumps(standing.to_json(), separators=(",", ":"))
         try:
@@ -183,7 +183,7 @@ def read_notes(folder: Path) -> list[Standing]:
     return sorted(found, key=lambda standing: standing.started)
 
 
-def standing_of(run: Followed) -> RunStanding:
+def _standing_of(run: Followed) -> RunStanding:
     """How one run stands that is followed."""
     trouble = next(iter(run.troubles.values()), None)
     return RunStanding(

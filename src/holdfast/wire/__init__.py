@@ -22,14 +22,13 @@ from holdfast.wire.messages import (
     check_file_path,
 )
 from holdfast.wire.paths import JournalPath, journal_id
-from holdfast.wire.refusals import ERRORS, ErrorCode, error_body, refusal
+from holdfast.wire.refusals import ERRORS, error_body, refusal
 
 __all__ = [
     "ERRORS",
     "ChunkAnswer",
     "Claim",
     "Edit",
-    "ErrorCode",
     "FileEntry",
     "Given",
     "JournalPath",

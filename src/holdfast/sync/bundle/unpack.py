@@ -23,7 +23,7 @@ from holdfast.sync.bundle.format import END, HEAD, End, Head, Manifest, parse, p
 from holdfast.sync.report import some
 from holdfast.wire.digests import digest_of_file, format_digest
 
-__all__ = ["Unpacked", "Unpacker", "find_volumes", "head_of", "unpack", "volume_path"]
+__all__ = ["Unpacked", "Unpacker", "find_volumes", "unpack", "volume_path"]
 
 _MOST_JSON = 64 << 20
 _SHOWN = 3
@@ -60,7 +60,7 @@ def unpack(
         StorageError: the disk refuses.
         DamagedError: a file is no volume at all.
     """
-    heads = {path: head_of(path) for path in volumes}
+    heads = {path: _head_of(path) for path in volumes}
     for bundle in dict.fromkeys(head.bundle for head in heads.values()):
         parts = {head.volume: path for path, head in heads.items() if head.bundle == bundle}
         yield from _unpack_bundle(parts, into, advance)
@@ -116,7 +116,7 @@ def volume_path(out: Path, number: int) -> Path:
     return out.with_name(f"{prefix}.{number:03}{suffix}")
 
 
-def head_of(path: Path) -> Head:
+def _head_of(path: Path) -> Head:
     """The head of a volume; DamagedError when it is none."""
     with ArchiveReader(path, lambda size: None) as archive:
         for member in archive:
