@@ -103,7 +103,7 @@ def _bar(stream: TextIO) -> Any:
 def outcome_line(outcome: Outcome) -> str:
     """How one run fared, in one line."""
     name = outcome.run or str(outcome.run_dir.path)
-    if outcome.state == "failed":
+    if not outcome.ok:
         return f"✗ {name}: {outcome.error}"
     if outcome.state == "empty":
         return f"- {name}: nothing was written yet"
