@@ -27,7 +27,7 @@ from holdfast.sync.one import sync_run
 from holdfast.sync.report import Outcome
 from holdfast.sync.standing import standing_of
 from holdfast.sync.trees import Tree
-from holdfast.sync.watch import Given, Terms, Watcher
+from holdfast.sync.watch import Listed, Terms, Watcher
 from holdfast.wire import digest_of
 
 
@@ -432,7 +432,7 @@ def test_a_follower_of_a_deleted_run_ends(tmp_path: Path) -> None:
     told: list[Outcome] = []
     terms = Terms(server, "http://memory", Listener(), told.append)
     server.delete(RunPath("ann", "digits", "aa"))
-    Watcher([Given([run_dir])], terms).run()
+    Watcher([Listed([run_dir])], terms).run()
     writer.close()
     assert [outcome.state for outcome in told] == ["deleted"]
 

@@ -1,7 +1,7 @@
 """What commands share that follow runs until they are told to stop.
 
-Owns the words that say how much may be sent when, the signals that end them, and the note by which
-`holdfast status` finds them. Must not know where the runs come from.
+Owns the words that say how much may be sent when, what is said of a run, the signals that end them,
+and the note by which `holdfast status` finds them. Must not know where the runs come from.
 """
 
 from __future__ import annotations
@@ -11,20 +11,27 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from holdfast.cli.progress import Progress
+from holdfast.cli.numbers import read_size
+from holdfast.cli.progress import Progress, outcome_line, tell_trace
 from holdfast.errors import StorageError
 from holdfast.sync.hours import Hours
 from holdfast.sync.pace import Pace
+from holdfast.sync.report import Outcome
 from holdfast.sync.standing import Note
 from holdfast.sync.watch import Watcher
 
-__all__ = ["declare_limits", "hours_of", "noter", "pace_of", "stopped_by_signals"]
+__all__ = ["declare_limits", "hours_of", "noter", "pace_of", "stopped_by_signals", "teller"]
 
 
 def declare_limits(parser: argparse.ArgumentParser) -> None:
     """Declare the options for `pace_of` and `hours_of`."""
     option = parser.add_argument
-    option("--bandwidth", metavar="BYTES", help="send at most so many bytes a second, e.g. 10M")
+    option(
+        "--bandwidth",
+        type=_rate,
+        metavar="BYTES",
+        help="send at most so many bytes a second, e.g. 10M",
+    )
     option(
         "--hours",
         metavar="FROM-TO",
@@ -33,13 +40,21 @@ def declare_limits(parser: argparse.ArgumentParser) -> None:
 
 
 def pace_of(args: argparse.Namespace) -> Pace | None:
-    """The bandwidth that was asked for; UsageError when it is none."""
-    return Pace.read(args.bandwidth) if args.bandwidth else None
+    """The bandwidth that was asked for."""
+    return Pace(args.bandwidth) if args.bandwidth else None
 
 
 def hours_of(args: argparse.Namespace) -> Callable[[], bool]:
     """Whether files may be sent now, by the hours that were asked for; UsageError."""
     return Hours.read(args.hours).asker() if args.hours else lambda: True
+
+
+def _rate(text: str) -> int:
+    """Bytes a second: at least one."""
+    rate = read_size(text.strip().removesuffix("/s"))
+    if rate < 1:
+        raise argparse.ArgumentTypeError(f"{text} lets nothing through")
+    return rate
 
 
 def noter(note: Note, progress: Progress) -> Callable[[Watcher], None]:
@@ -56,6 +71,16 @@ def noter(note: Note, progress: Progress) -> Callable[[Watcher], None]:
                 progress.say(str(error))
 
     return write
+
+
+def teller(progress: Progress) -> Callable[[Outcome], None]:
+    """What a watcher calls with how a run fared: one line, and the trace of a defect."""
+
+    def tell(outcome: Outcome) -> None:
+        progress.say(outcome_line(outcome))
+        tell_trace(outcome.trace)
+
+    return tell
 
 
 @contextmanager

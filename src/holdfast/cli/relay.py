@@ -15,9 +15,10 @@ from holdfast.cli.following import (
     noter,
     pace_of,
     stopped_by_signals,
+    teller,
 )
 from holdfast.cli.keys import find_key
-from holdfast.cli.progress import Progress, outcome_line
+from holdfast.cli.progress import Progress
 from holdfast.errors import AuthError, HoldfastError
 from holdfast.rundir import RunDir
 from holdfast.settings import load
@@ -29,7 +30,6 @@ from holdfast.sync.relay.http import Listener
 from holdfast.sync.relay.owner import admit
 from holdfast.sync.relay.service import Relay
 from holdfast.sync.relay.spool import Spool
-from holdfast.sync.report import Outcome
 from holdfast.sync.standing import Note
 from holdfast.sync.watch import Terms, Watcher
 from holdfast.wire import Viewer
@@ -125,16 +125,11 @@ def _watcher(
     progress: Progress,
     hours: Callable[[], bool],
 ) -> Watcher:
-    def tell(outcome: Outcome) -> None:
-        progress.say(outcome_line(outcome))
-        if outcome.trace:
-            print(outcome.trace, file=sys.stderr)
-
     terms = Terms(
         HttpTransport(connection),
         connection.base_url,
         progress,
-        tell,
+        teller(progress),
         wishes=spool.wishes,
         writer=spool.writer,
         files=hours,

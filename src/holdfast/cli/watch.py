@@ -14,13 +14,14 @@ from holdfast.cli.following import (
     noter,
     pace_of,
     stopped_by_signals,
+    teller,
 )
 from holdfast.cli.keys import find_key
-from holdfast.cli.progress import Progress, outcome_line
+from holdfast.cli.numbers import positive
+from holdfast.cli.progress import Progress
 from holdfast.settings import load
 from holdfast.settings.load import state_folder
 from holdfast.sync.http_transport import HttpTransport
-from holdfast.sync.report import Outcome
 from holdfast.sync.standing import Note
 from holdfast.sync.trees import Tree
 from holdfast.sync.watch import Terms, Watcher
@@ -43,7 +44,7 @@ def add(subparsers: Any) -> None:
     option = parser.add_argument
     option("paths", nargs="*", metavar="PATH", type=Path, help="where runs are or will be")
     declare_limits(parser)
-    option("--jobs", type=int, default=16, metavar="N", help="runs at a time (default: 16)")
+    option("--jobs", type=positive, default=16, metavar="N", help="runs at a time (default: 16)")
     option("--base-url", metavar="ADDRESS", help="the server (default: setting base_url)")
 
 
@@ -57,24 +58,18 @@ def run(args: argparse.Namespace) -> int:
         settings.base_url,
         key,
         read_timeout=settings.http_timeout,
-        pool=max(1, args.jobs) + _FILE_CONNECTIONS,
+        pool=args.jobs + _FILE_CONNECTIONS,
         pace=pace,
     )
     note = Note(Path(state_folder(settings)), connection.base_url, paths)
     with Progress(sys.stdout, quiet=True) as progress:
-
-        def tell(outcome: Outcome) -> None:
-            progress.say(outcome_line(outcome))
-            if outcome.trace:
-                print(outcome.trace, file=sys.stderr)
-
         terms = Terms(
             HttpTransport(connection),
             connection.base_url,
             progress,
-            tell,
+            teller(progress),
             files=hours,
-            jobs=max(1, args.jobs),
+            jobs=args.jobs,
         )
         watcher = Watcher([Tree(path) for path in paths], terms, note=noter(note, progress))
         progress.say(f"watching {', '.join(map(str, paths))}, sending to {connection.base_url}")

@@ -307,7 +307,7 @@ class Followed:
                 if turn == "journal":
                     return self._ship(context, writer)
                 if turn == "finish":
-                    return self._finish(context, writer)
+                    return self._finish(writer)
                 return self._file(turn, files)
 
         return work
@@ -438,7 +438,7 @@ class Followed:
         changed = before != self._run.catalogue.entries
         return Filed(done, left, changed, time.monotonic() - start)
 
-    def _finish(self, context: Context, writer: WriterState) -> Outcome:
+    def _finish(self, writer: WriterState) -> Outcome:
         assert self._run is not None
         assert self._survey is not None
         with self._survey:

@@ -32,7 +32,7 @@ from holdfast.sync.rounds import Rounds, look_through
 from holdfast.sync.transport import Transport
 from holdfast.wire.failures import UntrustedError
 
-__all__ = ["Given", "Source", "Terms", "Watcher"]
+__all__ = ["Listed", "Source", "Terms", "Watcher"]
 
 _LANES: dict[Turn, str] = {
     "journal": "journal", "files": "files", "finish": "files", "large": "large",
@@ -68,7 +68,7 @@ class Source(Protocol):
         ...
 
 
-class Given:
+class Listed:
     """Runs that are known, followed to their end."""
 
     lasting = False

@@ -11,7 +11,7 @@ from holdfast.ids import RunPath
 from holdfast.records.encode import StreamCounts
 from holdfast.server.blobstore import BlobStore
 from holdfast.server.ingest import append, chunks, deleted, files, receipts, upkeep, whole
-from holdfast.server.ingest.append import Held, Say
+from holdfast.server.ingest.append import Say
 from holdfast.server.ingest.base import Base
 from holdfast.server.metastore import MetaStore
 from holdfast.server.metastore.state import CLIENT
@@ -127,8 +127,8 @@ class Ingest:
         """
         return receipts.lapsed(self._base, given)
 
-    def append(self, run: RunPath, say: Say, *, writer: str = CLIENT, role: str = "server") -> Held:
-        """Add records to a journal that the server writes itself; returns what was held before.
+    def append(self, run: RunPath, say: Say, *, writer: str = CLIENT, role: str = "server") -> bool:
+        """Add records to a journal that the server writes itself.
 
         Args:
             run: the run; it and its project are made when they are new.
@@ -137,6 +137,9 @@ class Ingest:
             writer: as for `chunk`, or `CLIENT`.
             role: ``server`` for what a client says of its session; ``edits`` for changes made to
                 the run by others, which go to the run's last journal if that is the server's.
+
+        Returns:
+            Whether the session that was held before was asked to stop.
 
         Raises:
             RefusedError: 503 ``unavailable`` when others are faster again and again.

@@ -6,7 +6,6 @@ moved there when it is whole. Must not know servers, nor the archive's bytes.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import shutil
@@ -20,12 +19,12 @@ from holdfast.errors import DamagedError, HoldfastError, StorageError, UsageErro
 from holdfast.rundir import RunDir
 from holdfast.sync.bundle.archive import ArchiveReader, Member
 from holdfast.sync.bundle.format import END, HEAD, End, Head, Manifest, parse, parse_name
-from holdfast.wire.digests import format_digest
+from holdfast.sync.report import some
+from holdfast.wire.digests import digest_of_file, format_digest
 
-__all__ = ["Unpacked", "Unpacker", "find_volumes", "head_of", "unpack", "volume_path"]
+__all__ = ["Unpacked", "Unpacker", "find_volumes", "unpack", "volume_path"]
 
 _MOST_JSON = 64 << 20
-_HASH_BYTES = 1 << 20
 _SHOWN = 3
 
 
@@ -60,7 +59,7 @@ def unpack(
         StorageError: the disk refuses.
         DamagedError: a file is no volume at all.
     """
-    heads = {path: head_of(path) for path in volumes}
+    heads = {path: _head_of(path) for path in volumes}
     for bundle in dict.fromkeys(head.bundle for head in heads.values()):
         parts = {head.volume: path for path, head in heads.items() if head.bundle == bundle}
         yield from _unpack_bundle(parts, into, advance)
@@ -71,11 +70,16 @@ def _unpack_bundle(
 ) -> Iterator[Unpacked]:
     with Unpacker(into, advance=advance) as unpacker:
         last = max(parts)
-        for number in range(1, last + 1):
-            if number not in parts:
-                what = f"volume {number} of {_beside(parts[last])} is missing"
+        before = 0
+        for number in sorted(parts):
+            if number > before + 1:
+                first, end = before + 1, number - 1
+                bundle = _beside(parts[last])
+                what = f"volume {end} of {bundle} is missing"
+                if first < end:
+                    what = f"volumes {first} to {end} of {bundle} are missing"
                 yield Unpacked(error=DamagedError(what, "carry it over and import again"))
-                continue
+            before = number
             try:
                 yield from unpacker.volume(parts[number])
             except DamagedError as error:
@@ -91,16 +95,22 @@ def find_volumes(path: Path) -> list[Path]:
 
     Raises:
         UsageError: there is no such file.
+        StorageError: its folder cannot be read.
     """
     if path.is_file():
         return [path]
     found: list[Path] = []
     prefix, suffix = _split_name(path)
-    with contextlib.suppress(OSError):  # no such folder: nothing is found
+    try:
         for item in path.parent.iterdir():
             number = item.name[len(prefix) : len(item.name) - len(suffix)]
             if item.name == f"{prefix}{number}{suffix}" and number[1:].isdecimal():
                 found.append(item)
+    except (FileNotFoundError, NotADirectoryError):
+        pass  # no such folder: nothing is found
+    except OSError as error:
+        what = f"cannot read {path.parent}: {error.strerror or error}"
+        raise StorageError(what, "name the files that were exported") from error
     if not found:
         raise UsageError(f"there is no file {path}", "name the files that were exported")
     return sorted(found)
@@ -116,7 +126,7 @@ def volume_path(out: Path, number: int) -> Path:
     return out.with_name(f"{prefix}.{number:03}{suffix}")
 
 
-def head_of(path: Path) -> Head:
+def _head_of(path: Path) -> Head:
     """The head of a volume; DamagedError when it is none."""
     with ArchiveReader(path, lambda size: None) as archive:
         for member in archive:
@@ -272,10 +282,9 @@ class _Run:
         done = Unpacked(self.manifest)
         if self._lost:
             self.drop()
-            more = f" and {len(self._lost) - _SHOWN} more" if len(self._lost) > _SHOWN else ""
             done.error = DamagedError(
                 f"{self.manifest.place} is not whole, damaged or missing: "
-                f"{', '.join(self._lost[:_SHOWN])}{more}",
+                f"{some(self._lost, _SHOWN)}",
                 "carry its volume over and import again",
             )
         elif self._folder is not None and self._into is not None:
@@ -361,11 +370,8 @@ def _put(folder: Path, place: Path, manifest: Manifest) -> bool:
 def _same(path: Path, digest: str) -> bool:
     if not path.is_file():
         return False
-    hasher = hashlib.sha256()
-    with open(path, "rb") as file:
-        while data := file.read(_HASH_BYTES):
-            hasher.update(data)
-    return format_digest(hasher.hexdigest()) == digest
+    with path.open("rb") as file:
+        return digest_of_file(file.fileno())[0] == digest
 
 
 def _split_name(path: Path) -> tuple[str, str]:

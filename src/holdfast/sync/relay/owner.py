@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from holdfast.errors import StorageError, UsageError
-from holdfast.sync.relay.blobs import sync_folder, told, write_whole
+from holdfast.rundir.durable import sync_folder
+from holdfast.sync.relay.blobs import told, write_whole
 from holdfast.wire import Viewer
 
 if sys.platform != "win32":
