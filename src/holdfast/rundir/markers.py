@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from holdfast.errors import StorageError
-from holdfast.rundir.layout import RunDir
+from holdfast.rundir.layout import RunDir, fresh_name
 
 __all__ = [
     "IGNORE_FILE",
@@ -106,7 +106,7 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 
 def _replace(path: Path, text: str) -> None:
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    fresh = fresh_name(path)
     try:
         fresh.write_text(text, encoding="utf-8")
         os.replace(fresh, path)
