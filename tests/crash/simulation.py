@@ -414,9 +414,16 @@ class _Line:
             lambda: self._server.send_chunk(journal, start, data, writer),
         )
 
-    def name_files(self, journal: JournalPath, files: Sequence[FileEntry]) -> list[str]:
+    def name_files(
+        self,
+        journal: JournalPath,
+        files: Sequence[FileEntry],
+        blobs: Sequence[tuple[str, bytes]] = (),
+    ) -> list[str]:
         return self._ask(
-            f"files {journal.run.run_id}", lambda: self._server.name_files(journal, files)
+            f"files {journal.run.run_id}",
+            lambda: self._server.name_files(journal, files, blobs),
+            sum(len(data) for _, data in blobs),
         )
 
     def upload_state(self, entity: str, digest: str) -> PartAnswer:
@@ -430,10 +437,6 @@ class _Line:
             lambda: self._server.send_part(entity, digest, offset, size, data),
             len(data),
         )
-
-    def send_pack(self, entity: str, blobs: Sequence[tuple[str, bytes]]) -> int:
-        size = sum(len(data) for _, data in blobs)
-        return self._ask("pack", lambda: self._server.send_pack(entity, blobs), size)
 
     def receipt(self, journal: JournalPath, claim: Claim) -> Receipt:
         return self._ask(

@@ -71,7 +71,6 @@ def test_on_every_route(place: Place, code: int) -> None:
     for number, (name, files) in enumerate(
         {
             **dict.fromkeys(("good", "chunks", "files", "receipt"), _COMMON),
-            "pack": {"own.txt": os.urandom(10)},
             **{name: {"big.bin": data} for name, data in big.items()},
         }.items()
     ):
@@ -80,9 +79,9 @@ def test_on_every_route(place: Place, code: int) -> None:
         place.proxy.meet(status(code), method=method, path=path)
     said = place.sync("--timeout", "1", "--jobs", "10")
     place.meets(said)
-    assert "1 of 8 runs confirmed" in said.text
+    assert "1 of 7 runs confirmed" in said.text
     says = FAULTS[_what(code)].says
-    for name in ("known", "chunks", "files", "receipt", "pack", "state", "part"):
+    for name in ("known", "chunks", "files", "receipt", "state", "part"):
         (line,) = (line for line in said.text.splitlines() if f"/{name}: " in line)
         assert says in line, name
     assert says in said.text.splitlines()[-2], "of the receipts given before"
@@ -99,7 +98,6 @@ def _routes(project: str, big: dict[str, bytes]) -> list[tuple[str, str]]:
         ("POST", f"{journal % 'chunks'}/chunks"),
         ("POST", f"{journal % 'files'}/files$"),
         ("POST", f"{journal % 'receipt'}/receipt$"),
-        ("POST", "/blobs/local$"),
         ("GET", f"/blobs/local/.*{blob['state']}"),
         ("PUT", f"/blobs/local/.*{blob['part']}"),
     ]

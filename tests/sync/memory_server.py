@@ -28,6 +28,7 @@ from holdfast.wire import (
     Viewer,
     check_digest,
     digest_of,
+    make_pack,
 )
 from holdfast.wire.headers import check_writer
 
@@ -86,11 +87,23 @@ class MemoryServer:
 
         return self._call("chunk", work)  # type: ignore[no-any-return]
 
-    def name_files(self, journal: JournalPath, files: Sequence[FileEntry]) -> list[str]:
+    def name_files(
+        self,
+        journal: JournalPath,
+        files: Sequence[FileEntry],
+        blobs: Sequence[tuple[str, bytes]] = (),
+    ) -> list[str]:
         def work() -> list[str]:
             if journal not in self.journals:
                 raise refused("not_found", 404)
+            said = {"files": [entry.to_json() for entry in files]}
+            if len(make_pack(said, blobs)) > self._limits[1]:
+                raise refused("too_large", 413, limit=self._limits[1])
             entity = journal.run.entity
+            for digest, data in blobs:
+                if digest_of(data) != digest:
+                    raise refused("digest_mismatch", 422)
+                self.blobs[entity, digest] = data
             there = {e.path: e for e in files if (entity, e.digest) in self.blobs}
             named = self.files.setdefault(journal, {})
             if any(named.get(path) != entry for path, entry in there.items()):
@@ -132,18 +145,6 @@ class MemoryServer:
             return PartAnswer(size, True)
 
         return self._call("part", work)  # type: ignore[no-any-return]
-
-    def send_pack(self, entity: str, blobs: Sequence[tuple[str, bytes]]) -> int:
-        def work() -> int:
-            if sum(len(data) for _, data in blobs) > self._limits[1]:
-                raise refused("too_large", 413, limit=self._limits[1])
-            for digest, data in blobs:
-                if digest_of(data) != digest:
-                    raise refused("digest_mismatch", 422)
-                self.blobs[entity, digest] = data
-            return len(blobs)
-
-        return self._call("pack", work)  # type: ignore[no-any-return]
 
     def receipt(self, journal: JournalPath, claim: Claim) -> Receipt:
         def work() -> Receipt:

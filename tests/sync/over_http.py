@@ -82,8 +82,6 @@ class OverHttp:
         entity, digest = unquote(found[1]), unquote(found[2] or "")
         if request.method == "GET":
             return self.memory.upload_state(entity, digest).to_json()
-        if request.method == "POST":
-            return {"stored": self.memory.send_pack(entity, parse_pack(request.body))}
         return self.memory.send_part(
             entity, digest, query["offset"], query["size"], request.body
         ).to_json()
@@ -100,8 +98,9 @@ class OverHttp:
             assert request.headers[headers.DIGEST.lower()] == digest_of(data)
             writer = request.headers[headers.WRITER.lower()]
             return self.memory.send_chunk(of, query["start"], data, writer).to_json()
-        body = json.loads(request.body)
         if what == "/files":
-            return {"missing": self.memory.name_files(of, FileEntry.list_from_json(body))}
+            said, blobs = parse_pack(request.body)
+            files = FileEntry.list_from_json(said)
+            return {"missing": self.memory.name_files(of, files, blobs)}
         assert what == "/receipt"
-        return self.memory.receipt(of, Claim.from_json(body)).to_json()
+        return self.memory.receipt(of, Claim.from_json(json.loads(request.body))).to_json()

@@ -183,14 +183,14 @@ def test_files(where: Where) -> None:
     entries = [FileEntry(f"f/{i}", len(data), digest) for i, (digest, data) in enumerate(blobs)]
     digests = [digest for digest, _ in blobs]
     assert sorted(transport.name_files(of, entries)) == sorted(digests)
-    assert transport.send_pack(of.run.entity, blobs[:2]) == 2
-    assert transport.name_files(of, entries) == digests[2:]
+    assert transport.name_files(of, entries, blobs[:2]) == digests[2:]
     assert {entry.path for entry in transport.receipt(of, claim(DATA, files=2)).files} == {
         "f/0",
         "f/1",
     }
-    assert transport.send_pack(of.run.entity, blobs) == 3  # again changes nothing
+    assert transport.name_files(of, [], blobs) == []
     assert transport.name_files(of, entries) == []
+    assert transport.name_files(of, entries, blobs) == []  # again changes nothing
     assert set(transport.receipt(of, claim(DATA, files=3)).files) == set(entries)
     assert transport.name_files(of, entries[:1]) == []  # files that are no more stay there
     assert set(transport.receipt(of, claim(DATA, files=1)).files) == set(entries)
@@ -256,8 +256,8 @@ def test_a_late_file_ends_receipts(where: Where) -> None:
     first = Given.of(transport.receipt(of, claim(DATA[: ENDS[4]])))
     transport.send_chunk(of, ENDS[4], DATA[ENDS[4] :], "gone")
     last = Given.of(transport.receipt(of, claim(DATA)))
-    transport.send_pack(of.run.entity, [(digest_of(b"x"), b"x")])
-    transport.name_files(of, [FileEntry("late.txt", 1, digest_of(b"x"))])
+    late = FileEntry("late.txt", 1, digest_of(b"x"))
+    assert transport.name_files(of, [late], [(late.digest, b"x")]) == []
     assert transport.lapsed([first, last]) == [0, 1]
 
 

@@ -299,9 +299,9 @@ def test_small_files_go_before_large_ones(
     named: list[set[str]] = []
     inner = server.name_files
 
-    def name_files(journal, entries):  # type: ignore[no-untyped-def]
+    def name_files(journal, entries, blobs):  # type: ignore[no-untyped-def]
         named.append({entry.path for entry in entries})
-        return inner(journal, entries)
+        return inner(journal, entries, blobs)
 
     monkeypatch.setattr(server, "name_files", name_files)
     one = watching(server, tmp_path)

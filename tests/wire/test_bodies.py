@@ -55,22 +55,27 @@ def test_damaged_stream(data: bytes) -> None:
 
 
 def test_pack_round_trip() -> None:
-    assert parse_pack(make_pack(BLOBS)) == BLOBS
-    assert parse_pack(make_pack([])) == []
+    said, blobs = parse_pack(make_pack({"files": [1]}, BLOBS))
+    assert (said["files"], blobs) == ([1], BLOBS)
+    assert parse_pack(make_pack({}, [])) == ({"packed": []}, [])
+    assert parse_pack(b'{"files": []}') == ({"files": []}, [])
 
 
 @pytest.mark.parametrize(
     "body",
     [
         b"",
-        b"no newline",
+        b"no JSON",
+        b"[]",
         b"{}\n" + b"x",
-        b'[{"digest":"sha256:0","size":1}]\nx',
-        b'[{"digest":"' + digest_of(b"x").encode() + b'","size":true}]\nx',
-        b'[{"digest":"' + digest_of(b"x").encode() + b'"}]\nx',
-        b"[3]\n",
+        b'{"a": NaN}',
+        b'{"packed":[{"digest":"sha256:0","size":1}]}\nx',
+        b'{"packed":[{"digest":"' + digest_of(b"x").encode() + b'","size":true}]}\nx',
+        b'{"packed":[{"digest":"' + digest_of(b"x").encode() + b'"}]}\nx',
+        b'{"packed":[3]}\n',
+        b'{"packed":3}\n',
         b"[" * 100_000 + b"\n",
-        make_pack(BLOBS) + b"more",
+        make_pack({}, BLOBS) + b"more",
     ],
 )
 def test_malformed_pack(body: bytes) -> None:
@@ -79,7 +84,9 @@ def test_malformed_pack(body: bytes) -> None:
     assert caught.value.status == 400
 
 
-@pytest.mark.parametrize("body", [make_pack(BLOBS)[:-1], make_pack([(digest_of(b"x"), b"y")])])
+@pytest.mark.parametrize(
+    "body", [make_pack({}, BLOBS)[:-1], make_pack({}, [(digest_of(b"x"), b"y")])]
+)
 def test_damaged_pack(body: bytes) -> None:
     with pytest.raises(RefusedError) as caught:
         parse_pack(body)

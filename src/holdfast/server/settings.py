@@ -41,7 +41,7 @@ class Limits:
 
     Args:
         chunk_bytes: a chunk of a journal after decompression.
-        part_bytes: a part of a blob, and a pack of small blobs.
+        part_bytes: a part of a blob, or a list of files with the bytes of small ones.
         json_bytes: any JSON body.
     """
 

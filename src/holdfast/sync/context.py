@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass, field
 
 from holdfast.errors import RefusedError, UsageError
@@ -19,13 +19,14 @@ from holdfast.sync.transport import Transport
 from holdfast.sync.wanted import EVERY_FILE, Wanted
 from holdfast.wire import Edit, Viewer
 
-__all__ = ["NO_EDIT", "Bodies", "Context", "Wishes", "address"]
+__all__ = ["NO_EDIT", "Bodies", "Context", "Held", "Wishes", "address"]
 
 NO_EDIT = Edit()
 """The run says what its journal says."""
 
 _NO_PROJECT = "uncategorized"
 _LEAST_BYTES = 64 << 10
+_MAX_HELD = 10_000
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,27 @@ class Bodies:
         return True
 
 
+class Held:
+    """Digests of files that the server has lately said that it holds; a hint, in bounded memory.
+
+    May be used from several threads.
+    """
+
+    def __init__(self) -> None:
+        self._digests: set[tuple[str, str]] = set()
+
+    def holds(self, entity: str, digest: str) -> bool:
+        """Whether it said so; it may have been set back since."""
+        return (entity, digest) in self._digests
+
+    def hear(self, entity: str, named: Iterable[str], missing: Set[str]) -> None:
+        """Take which of the digests that were ``named`` the server lacks: it holds the others."""
+        self._digests.difference_update([(entity, digest) for digest in missing])
+        if len(self._digests) > _MAX_HELD:
+            self._digests = set()
+        self._digests.update([(entity, digest) for digest in named if digest not in missing])
+
+
 @dataclass(frozen=True)
 class Context:
     """Shared by all runs of one call of sync.
@@ -80,6 +102,7 @@ class Context:
         stop: set to end early; all waits are waits for it.
         clock: seconds that only grow.
         bodies: how long a request's body may be.
+        held: what the server need not be sent.
     """
 
     transport: Transport
@@ -90,6 +113,7 @@ class Context:
     stop: threading.Event = field(default_factory=threading.Event)
     clock: Callable[[], float] = time.monotonic
     bodies: Bodies = field(default_factory=Bodies)
+    held: Held = field(default_factory=Held)
 
     def send_less(self, error: RefusedError, size: int) -> bool:
         """Whether to send again in smaller bodies what was refused as ``size`` bytes."""

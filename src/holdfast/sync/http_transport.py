@@ -61,10 +61,15 @@ class HttpTransport:
         answer = self._connection.request("POST", path, body=data, headers=sent)
         return ChunkAnswer.from_json(answer.json())
 
-    def name_files(self, journal: JournalPath, files: Sequence[FileEntry]) -> list[str]:
+    def name_files(
+        self,
+        journal: JournalPath,
+        files: Sequence[FileEntry],
+        blobs: Sequence[tuple[str, bytes]] = (),
+    ) -> list[str]:
         """See the contract."""
-        body = {"files": [entry.to_json() for entry in files]}
-        answer = self._connection.request("POST", paths.journal_files(journal), json=body)
+        body = make_pack({"files": [entry.to_json() for entry in files]}, blobs)
+        answer = self._connection.request("POST", paths.journal_files(journal), body=body)
         missing = Fields(answer.json(), "answer").list("missing")
         ours = {entry.digest for entry in files}
         if not ours.issuperset(str(digest) for digest in missing):
@@ -82,11 +87,6 @@ class HttpTransport:
         """See the contract."""
         path = f"{paths.blob(entity, digest)}?offset={offset}&size={size}"
         return PartAnswer.from_json(self._connection.request("PUT", path, body=data).json())
-
-    def send_pack(self, entity: str, blobs: Sequence[tuple[str, bytes]]) -> int:
-        """See the contract."""
-        answer = self._connection.request("POST", paths.blobs(entity), body=make_pack(blobs))
-        return Fields(answer.json(), "answer").count("stored")
 
     def receipt(self, journal: JournalPath, claim: Claim) -> Receipt:
         """See the contract."""

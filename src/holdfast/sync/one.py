@@ -187,6 +187,9 @@ class RunSync:
         self._of = JournalPath(of, journal)
         kept = Kept.read(self._run_dir, self._context.base_url)
         hint = kept.receipt.position if kept and kept.receipt.journal == journal else 0
+        if kept:
+            there = [file.digest for file in kept.receipt.files]
+            self._context.held.hear(kept.receipt.run.entity, there, set())
         if hint >= survey.position:  # nothing to send, if the server still has it
             hint = self._context.transport.position(self._of)
         self._journal = JournalShipper(self._context, self._run_dir, self._of, position=hint)

@@ -103,9 +103,14 @@ class RetryingTransport:
         """See the contract."""
         return self._keep_trying(lambda: self._inner.send_chunk(journal, start, data, writer))
 
-    def name_files(self, journal: JournalPath, files: Sequence[FileEntry]) -> list[str]:
+    def name_files(
+        self,
+        journal: JournalPath,
+        files: Sequence[FileEntry],
+        blobs: Sequence[tuple[str, bytes]] = (),
+    ) -> list[str]:
         """See the contract."""
-        return self._keep_trying(lambda: self._inner.name_files(journal, files))
+        return self._keep_trying(lambda: self._inner.name_files(journal, files, blobs))
 
     def upload_state(self, entity: str, digest: str) -> PartAnswer:
         """See the contract."""
@@ -118,10 +123,6 @@ class RetryingTransport:
         return self._keep_trying(
             lambda: self._inner.send_part(entity, digest, offset, size, data), damaged=False
         )
-
-    def send_pack(self, entity: str, blobs: Sequence[tuple[str, bytes]]) -> int:
-        """See the contract."""
-        return self._keep_trying(lambda: self._inner.send_pack(entity, blobs))
 
     def receipt(self, journal: JournalPath, claim: Claim) -> Receipt:
         """See the contract."""

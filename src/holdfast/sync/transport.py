@@ -56,10 +56,16 @@ class Transport(Protocol):
         """
         ...
 
-    def name_files(self, journal: JournalPath, files: Sequence[FileEntry]) -> list[str]:
+    def name_files(
+        self,
+        journal: JournalPath,
+        files: Sequence[FileEntry],
+        blobs: Sequence[tuple[str, bytes]] = (),
+    ) -> list[str]:
         """Say which files the run folder has now; returns the digests whose bytes are missing.
 
-        Files whose bytes are there are named from then on; a name that an earlier list had stays.
+        ``blobs``, given as (digest, bytes), are stored before. Files whose bytes are there are
+        named from then on; a name that an earlier list had stays.
         """
         ...
 
@@ -76,10 +82,6 @@ class Transport(Protocol):
         there, 422 ``digest_mismatch`` when the whole is not what its digest says (then the upload
         begins again at 0).
         """
-        ...
-
-    def send_pack(self, entity: str, blobs: Sequence[tuple[str, bytes]]) -> int:
-        """Store several small blobs, given as (digest, bytes); returns how many."""
         ...
 
     def receipt(self, journal: JournalPath, claim: Claim) -> Receipt:

@@ -1,11 +1,13 @@
 """Sending the files of one run: by digest, what is missing, small ones in packs.
 
-Owns the order: name, upload what is missing, name again. Never holds more than one part or one
-pack in memory. Must not know the journal.
+Owns the order: name, upload what is missing, name that again. The first request brings the bytes
+of a few small files unasked: of most runs these are all that is new. Never holds more than one
+part or one pack in memory. Must not know the journal.
 """
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 
@@ -20,7 +22,8 @@ __all__ = ["FileShipper"]
 
 _SMALL_BYTES = 256 << 10
 _PACK_BYTES = 4 << 20
-_PACK_FILES = 1000
+_UNASKED_BYTES = 64 << 10
+_LINE_BYTES = 260  # what a file's name takes in a request beside its path, and once more its digest
 _PART_BYTES = 8 << 20
 _ROUNDS = 5
 _MAX_STUCK = 8
@@ -76,22 +79,63 @@ class FileShipper:
         return True
 
     def _ship(self, some: Some) -> None:
+        entries = self._meant(some)
+        missing = self._name(entries, self._unasked(entries))
         for _ in range(_ROUNDS):
-            entries = [entry for entry in self._catalogue.entries.values() if some(entry.size)]
-            missing = set(self._context.transport.name_files(self._of, entries))
             if not missing:
                 return
-            wanted = _one_path_each(entries, missing)
+            entries = [entry for entry in entries if entry.digest in missing]
+            wanted = _one_path_each(entries)
             self._context.report.expect(self._run_dir, sum(entry.size for entry in wanted))
             changed = self._upload(wanted)
             for path in changed:
                 self._catalogue.forget(path)
             if changed:
                 self._catalogue.refresh(some=some)
-        raise UnconfirmedError(
-            f"the files below {self._catalogue.root} change while they are sent",
-            "sync again when nothing writes to them",
-        )
+                entries = self._meant(some)
+            missing = self._name(entries)
+        if missing:
+            raise UnconfirmedError(
+                f"the files below {self._catalogue.root} change while they are sent",
+                "sync again when nothing writes to them",
+            )
+
+    def _meant(self, some: Some) -> list[FileEntry]:
+        return [entry for entry in self._catalogue.entries.values() if some(entry.size)]
+
+    def _unasked(self, entries: Sequence[FileEntry]) -> list[FileEntry]:
+        """Small files that the server may lack, in all no more than go without being asked for."""
+        entity, held = self._of.run.entity, self._context.held
+        new = [one for one in _one_path_each(entries) if not held.holds(entity, one.digest)]
+        room = min(_UNASKED_BYTES, self._body_bytes // 2)
+        return next(_groups([one for one in new if _room(one) <= room], room), [])
+
+    def _name(self, entries: Sequence[FileEntry], unasked: Sequence[FileEntry] = ()) -> set[str]:
+        """Name files, in as many requests as it takes; the digests of which bytes are missing."""
+        missing: set[str] = set()
+        blobs, _ = self._read(unasked)
+        if blobs:
+            self._context.report.expect(self._run_dir, sum(len(data) for _, data in blobs))
+        room = self._body_bytes - sum(map(_room, unasked))
+        for group in _groups(entries, room, _line):
+            self._check_stop()
+            try:
+                missing |= self._send(group, blobs)
+            except RefusedError as error:
+                size = sum(map(_line, group)) + sum(len(data) for _, data in blobs)
+                if not self._context.send_less(error, size):
+                    raise
+                missing |= self._name(group)
+            blobs = []
+        return missing
+
+    def _send(self, entries: Sequence[FileEntry], blobs: list[tuple[str, bytes]]) -> set[str]:
+        """One request: bytes, and names; the digests of which bytes are missing."""
+        missing = set(self._context.transport.name_files(self._of, entries, blobs))
+        named = [entry.digest for entry in entries]
+        self._context.held.hear(self._of.run.entity, named, missing)
+        self._count(sum(len(data) for _, data in blobs))
+        return missing
 
     def _upload(self, wanted: Sequence[FileEntry]) -> list[str]:
         """Send these files; returns the paths of those that are no longer what they were."""
@@ -108,7 +152,7 @@ class FileShipper:
 
     def _send_packs(self, small: Sequence[FileEntry]) -> list[str]:
         changed = []
-        for group in _groups(small, self._pack_bytes):
+        for group in _groups(small, min(_PACK_BYTES, self._body_bytes)):
             try:
                 changed += self._send_pack(group)
             except RefusedError as error:
@@ -119,31 +163,30 @@ class FileShipper:
         return changed
 
     @property
-    def _part_bytes(self) -> int:
+    def _body_bytes(self) -> int:
         return min(_PART_BYTES, self._context.viewer.part_bytes, self._context.bodies.limit)
 
     @property
-    def _pack_bytes(self) -> int:
-        # The line that names a pack's blobs counts too: 120 bytes each are enough for it.
-        return min(_PACK_BYTES, self._part_bytes) - 120 * _PACK_FILES
-
-    @property
     def _small(self) -> int:
-        return min(_SMALL_BYTES, self._pack_bytes)
+        return min(_SMALL_BYTES, self._body_bytes // 2)
 
     def _send_pack(self, group: Sequence[FileEntry]) -> list[str]:
+        blobs, changed = self._read(group)
+        if blobs:
+            self._send([entry for entry in group if entry.path not in changed], blobs)
+        return changed
+
+    def _read(self, small: Sequence[FileEntry]) -> tuple[list[tuple[str, bytes]], list[str]]:
+        """The bytes of small files by digest, and the paths of those that changed."""
         blobs, changed = [], []
-        for entry in group:
+        for entry in small:
             self._check_stop()
             data = _read_small(self._catalogue, entry)
             if data is None or digest_of(data) != entry.digest:
                 changed.append(entry.path)
             else:
                 blobs.append((entry.digest, data))
-        if blobs:
-            self._context.transport.send_pack(self._of.run.entity, blobs)
-            self._count(sum(len(data) for _, data in blobs))
-        return changed
+        return blobs, changed
 
     def _send_parts(self, entry: FileEntry) -> None:
         """Send one large file from where its upload stands.
@@ -161,7 +204,7 @@ class FileShipper:
                     self._check_stop()
                     before = state.offset
                     os.lseek(file.fd, before, os.SEEK_SET)
-                    data = _read_exactly(file.fd, min(self._part_bytes, entry.size - before))
+                    data = _read_exactly(file.fd, min(self._body_bytes, entry.size - before))
                     try:
                         state = self._send_part(entry, before, data)
                     except RefusedError as error:
@@ -206,20 +249,33 @@ def _never() -> bool:
     return False
 
 
-def _one_path_each(entries: Sequence[FileEntry], missing: set[str]) -> list[FileEntry]:
-    """One file for each missing digest."""
-    return list({entry.digest: entry for entry in entries if entry.digest in missing}.values())
+def _one_path_each(entries: Sequence[FileEntry]) -> list[FileEntry]:
+    """One file for each digest."""
+    return list({entry.digest: entry for entry in entries}.values())
 
 
-def _groups(entries: Sequence[FileEntry], limit: int) -> Iterator[list[FileEntry]]:
+def _line(entry: FileEntry) -> int:
+    """At most how many bytes of a request name a file."""
+    return len(json.dumps(entry.path)) + _LINE_BYTES
+
+
+def _room(entry: FileEntry) -> int:
+    """At most how many bytes of a request name a file and bring it."""
+    return _line(entry) + entry.size
+
+
+def _groups(
+    entries: Sequence[FileEntry], limit: int, cost: Callable[[FileEntry], int] = _room
+) -> Iterator[list[FileEntry]]:
     group: list[FileEntry] = []
     size = 0
     for entry in entries:
-        if group and (size + entry.size > limit or len(group) == _PACK_FILES):
+        takes = cost(entry)
+        if group and size + takes > limit:
             yield group
             group, size = [], 0
         group.append(entry)
-        size += entry.size
+        size += takes
     if group:
         yield group
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import AsyncIterable, Sequence
+from collections.abc import AsyncIterable, Mapping, Sequence
+from typing import Any
 
 from holdfast.errors import RefusedError
 from holdfast.wire.digests import check_digest, digest_of
@@ -73,30 +74,37 @@ async def gather_body(pieces: AsyncIterable[bytes], announced: str, limit: int) 
     return held[0] if len(held) == 1 else b"".join(held)
 
 
-def make_pack(blobs: Sequence[tuple[str, bytes]]) -> bytes:
-    """One body of several small blobs, given as (digest, bytes)."""
+def make_pack(said: Mapping[str, Any], blobs: Sequence[tuple[str, bytes]]) -> bytes:
+    r"""One body of a JSON object and the bytes of small blobs, given as (digest, bytes).
+
+    >>> make_pack({"files": []}, [])
+    b'{"files":[],"packed":[]}\n'
+    """
     index = [{"digest": digest, "size": len(data)} for digest, data in blobs]
-    head = json.dumps(index, separators=(",", ":")).encode()
+    head = json.dumps({**said, "packed": index}, separators=(",", ":")).encode()
     return b"".join([head, b"\n", *(data for _, data in blobs)])
 
 
-def parse_pack(body: bytes) -> list[tuple[str, bytes]]:
-    """The blobs of a pack as (digest, bytes), each checked against its digest.
+def parse_pack(body: bytes) -> tuple[dict[str, Any], list[tuple[str, bytes]]]:
+    """The object of a pack and its blobs as (digest, bytes), each checked against its digest.
+
+    An object alone, without ``packed`` and on one line, is a pack of no blobs.
 
     Raises:
         RefusedError: 400 ``bad_request`` for a malformed pack, 422 ``digest_mismatch`` when the
             bytes of a blob are not what its digest says.
     """
-    end = body.find(b"\n")
+    head, _, rest = body.partition(b"\n")
     try:
-        index = json.loads(body[: max(end, 0)])
+        said = json.loads(head, parse_constant=_refuse_constant)
+        index = said.get("packed", [])
         sizes = [(check_digest(item["digest"]), _size(item["size"])) for item in index]
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise _bad_pack("its first line is not a list of {digest, size}") from error
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise _bad_pack("its first line is no object with a list of {digest, size}") from error
     blobs = []
-    at = end + 1
+    at = 0
     for digest, size in sizes:
-        data = body[at : at + size]
+        data = rest[at : at + size]
         at += size
         if len(data) != size or digest_of(data) != digest:
             raise RefusedError(
@@ -106,9 +114,13 @@ def parse_pack(body: bytes) -> list[tuple[str, bytes]]:
                 code="digest_mismatch",
             )
         blobs.append((digest, data))
-    if at != len(body):
-        raise _bad_pack(f"{len(body) - at} bytes follow its last blob")
-    return blobs
+    if at != len(rest):
+        raise _bad_pack(f"{len(rest) - at} bytes follow its last blob")
+    return said, blobs
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(name)
 
 
 def _size(value: object) -> int:

@@ -80,7 +80,7 @@ class FileEntry:
 
     @classmethod
     def list_from_json(cls, value: object) -> list[FileEntry]:
-        """Read the body ``{files: [...]}`` of ``POST J/files``; no path twice."""
+        """Read ``{files: [...]}``, which the body of ``POST J/files`` says; no path twice."""
         entries = [cls.from_json(item) for item in Fields(value, "body").list("files")]
         if len({entry.path for entry in entries}) != len(entries):
             raise invalid("a path stands twice in the list of files", "name each file once")

@@ -18,7 +18,6 @@ from holdfast.ids import RunPath
 __all__ = [
     "API",
     "BLOB",
-    "BLOBS",
     "CHUNKS",
     "CONSOLE",
     "CONTENT",
@@ -38,7 +37,6 @@ __all__ = [
     "VIEWER",
     "JournalPath",
     "blob",
-    "blobs",
     "check_journal_id",
     "chunks",
     "console",
@@ -64,8 +62,7 @@ JOURNAL_FILES = f"{JOURNAL}/files"
 RECEIPT = f"{JOURNAL}/receipt"
 CONTENT = f"{JOURNAL}/content"
 RECEIPTS = f"{API}/receipts"
-BLOBS = f"{API}/blobs/{{entity}}"
-BLOB = f"{BLOBS}/{{digest}}"
+BLOB = f"{API}/blobs/{{entity}}/{{digest}}"
 
 PROJECTS = f"{API}/projects"
 RUNS = f"{PROJECTS}/{{entity}}/{{project}}/runs"
@@ -123,7 +120,7 @@ def chunks(of: JournalPath, start: int) -> str:
 
 
 def journal_files(of: JournalPath) -> str:
-    """``POST``: the run's files by path and digest."""
+    """``POST``: the run's files by path and digest, with the bytes of small ones."""
     return f"{journal(of)}/files"
 
 
@@ -132,14 +129,9 @@ def receipt(of: JournalPath) -> str:
     return f"{journal(of)}/receipt"
 
 
-def blobs(entity: str) -> str:
-    """``POST``: a pack of small blobs."""
-    return f"{API}/blobs/{_quoted(entity)}"
-
-
 def blob(entity: str, digest: str) -> str:
     """``GET``: how much of a blob is there; ``PUT`` with ``?offset=N&size=TOTAL``: a part."""
-    return f"{blobs(entity)}/{_quoted(digest)}"
+    return f"{API}/blobs/{_quoted(entity)}/{_quoted(digest)}"
 
 
 def runs(entity: str, project: str) -> str:

@@ -99,10 +99,9 @@ def test_bodies_over_their_limit(site: Site) -> None:
     blob = f"/api/v1/blobs/team/{digest_of(b'')}?offset=0&size=20000"
     for method, path, limit in (
         ("POST", f"{journal}/chunks?start=0", LIMITS.chunk_bytes),
-        ("POST", f"{journal}/files", LIMITS.json_bytes),
+        ("POST", f"{journal}/files", LIMITS.part_bytes),
         ("POST", f"{journal}/receipt", LIMITS.json_bytes),
         ("PUT", blob, LIMITS.part_bytes),
-        ("POST", "/api/v1/blobs/team", LIMITS.part_bytes),
         ("POST", "/api/v1/projects/team/digits/lines", LIMITS.json_bytes),
         ("POST", "/api/v1/session", 64 * 1024),
     ):
@@ -159,10 +158,9 @@ def test_a_journal_s_id_and_a_digest_have_a_grammar(site: Site) -> None:
 def test_paths_that_leave_the_run_are_invalid(site: Site, path: str) -> None:
     made = journal_of([])
     site.sync(made)
-    pack = make_pack([(digest_of(b"x"), b"x")])
-    assert site.ask("POST", "/api/v1/blobs/team", content=pack).status_code == 200
     entry = {"path": path, "size": 1, "digest": digest_of(b"x")}
-    answer = site.ask("POST", f"{journal_path(made)}/files", json={"files": [entry]})
+    pack = make_pack({"files": [entry]}, [(digest_of(b"x"), b"x")])
+    answer = site.ask("POST", f"{journal_path(made)}/files", content=pack)
     assert code(answer) == (422, "invalid")
     assert site.get("/api/v1/runs/team/digits/r1/files").json() == {"files": []}
 

@@ -35,10 +35,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             ],
         )
         site.sync(made)
-        pack = make_pack([(digest_of(b"x"), b"x")])
-        assert site.ask("POST", "/api/v1/blobs/team", content=pack).status_code == 200
         entry = {"path": "a.txt", "size": 1, "digest": digest_of(b"x")}
-        named = site.ask("POST", f"{journal_path(made)}/files", json={"files": [entry]})
+        pack = make_pack({"files": [entry]}, [(digest_of(b"x"), b"x")])
+        named = site.ask("POST", f"{journal_path(made)}/files", content=pack)
         assert named.status_code == 200
         yield site
 

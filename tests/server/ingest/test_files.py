@@ -50,8 +50,7 @@ def test_a_pack_is_one_blob(held: Held, made: Made) -> None:
     assert missing == [each.digest for each in entries]
     assert held.table("files") == []
     pack = [(each.digest, files[each.path]) for each in entries]
-    assert held.ingest.put_pack(ENTITY, pack) == 5
-    assert held.ingest.name_files(RUN, made.journal, entries) == []
+    assert held.ingest.name_files(RUN, made.journal, entries, pack) == []
     assert {row["path"]: row["digest"] for row in held.table("files")} == {
         each.path: each.digest for each in entries
     }
@@ -63,23 +62,14 @@ def test_a_pack_is_one_blob(held: Held, made: Made) -> None:
 def test_repeats_store_nothing(held: Held, made: Made) -> None:
     data = b"hello"
     pack = [(digest_of(data), data), (digest_of(data), data)]
-    assert held.ingest.put_pack(ENTITY, pack) == 2
-    assert held.ingest.put_pack(ENTITY, pack) == 2
-    assert held.ingest.put_pack(ENTITY, []) == 0
+    for _ in range(2):
+        assert held.ingest.name_files(RUN, made.journal, [], pack) == []
     assert held.ingest.put_part(ENTITY, digest_of(data), 0, 5, data) == PartAnswer(5, True)
     assert len(list(held.blobs.list())) == 1
     held.ingest.name_files(RUN, made.journal, [entry("x", data)])
     before = held.everything()
     assert held.ingest.name_files(RUN, made.journal, [entry("x", data)]) == []
     assert held.everything() == before
-
-
-def test_a_pack_with_a_damaged_blob_stores_nothing(held: Held) -> None:
-    pack = [(digest_of(b"good"), b"good"), (digest_of(b"bad"), b"BAD")]
-    with pytest.raises(RefusedError) as caught:
-        held.ingest.put_pack(ENTITY, pack)
-    assert (caught.value.status, caught.value.code) == (422, "digest_mismatch")
-    assert list(held.blobs.list()) == []
 
 
 def test_a_file_in_parts(held: Held, made: Made) -> None:
@@ -129,7 +119,7 @@ def test_a_part_beyond_its_end(held: Held) -> None:
 
 def test_entities_see_only_their_own_bytes(held: Held) -> None:
     data = b"secret"
-    held.ingest.put_pack("one", [(digest_of(data), data)])
+    held.ingest.put_part("one", digest_of(data), 0, 6, data)
     assert not held.ingest.upload_state("two", digest_of(data)).complete
     held.ingest.put_part("two ☃/..", digest_of(data), 0, 6, data[:3])
     assert held.ingest.upload_state("two", digest_of(data)).offset == 0
@@ -139,8 +129,8 @@ def test_entities_see_only_their_own_bytes(held: Held) -> None:
 
 def test_a_name_moves_to_other_bytes(held: Held, made: Made) -> None:
     old, new = b"old", b"newer"
-    held.ingest.put_pack(ENTITY, [(digest_of(d), d) for d in (old, new)])
-    held.ingest.name_files(RUN, made.journal, [entry("log", old)])
+    both = [(digest_of(data), data) for data in (old, new)]
+    held.ingest.name_files(RUN, made.journal, [entry("log", old)], both)
     held.ingest.receipt(RUN, made.journal, claim_of(made, files=1))
     assert held.run()["proof"] == "confirmed"
     held.ingest.name_files(RUN, made.journal, [entry("log", new)])
@@ -150,17 +140,18 @@ def test_a_name_moves_to_other_bytes(held: Held, made: Made) -> None:
 
 @pytest.mark.parametrize("path", ["", "/x", "../x", "a/../x", "a//x", "./x", "a\0", "a/"])
 def test_paths_that_leave_the_run(held: Held, made: Made, path: str) -> None:
-    held.ingest.put_pack(ENTITY, [(digest_of(b"x"), b"x")])
+    wrong, blob = FileEntry(path, 1, digest_of(b"x")), (digest_of(b"x"), b"x")
     with pytest.raises(RefusedError) as caught:
-        held.ingest.name_files(RUN, made.journal, [FileEntry(path, 1, digest_of(b"x"))])
+        held.ingest.name_files(RUN, made.journal, [wrong], [blob])
     assert (caught.value.status, caught.value.code) == (422, "invalid")
     assert held.table("files") == []
 
 
 def test_a_size_that_is_not_the_digests(held: Held, made: Made) -> None:
-    held.ingest.put_pack(ENTITY, [(digest_of(b"x"), b"x")])
+    wrong, blob = FileEntry("a", 2, digest_of(b"x")), (digest_of(b"x"), b"x")
     with pytest.raises(RefusedError, match="is said to have 2 bytes"):
-        held.ingest.name_files(RUN, made.journal, [FileEntry("a", 2, digest_of(b"x"))])
+        held.ingest.name_files(RUN, made.journal, [wrong], [blob])
+    assert held.table("files") == held.table("contents") == []
 
 
 def test_files_of_an_unknown_journal(held: Held) -> None:
@@ -171,8 +162,8 @@ def test_files_of_an_unknown_journal(held: Held) -> None:
 def test_thousands_of_files_at_once(held: Held, made: Made) -> None:
     files = {f"media/{n}.txt": str(n).encode() for n in range(2500)}
     entries = [entry(path, data) for path, data in files.items()]
-    held.ingest.put_pack(ENTITY, [(e.digest, files[e.path]) for e in entries[:2000]])
-    missing = held.ingest.name_files(RUN, made.journal, entries)
+    pack = [(each.digest, files[each.path]) for each in entries[:2000]]
+    missing = held.ingest.name_files(RUN, made.journal, entries, pack)
     assert missing == [e.digest for e in entries[2000:]]
     assert len(held.table("files")) == 2000
 

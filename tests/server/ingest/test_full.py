@@ -41,8 +41,8 @@ def writes(held: Held, made: Made) -> dict[str, Callable[[], object]]:
         "chunk": lambda: held.ingest.chunk(
             RUN, made.journal, made.ends[99], made.data[made.ends[99] :], "gone"
         ),
-        "pack": lambda: held.ingest.put_pack(
-            RUN.entity, [(digest_of(data[n:]), data[n:]) for n in range(200)]
+        "pack": lambda: held.ingest.name_files(
+            RUN, made.journal, [], [(digest_of(data[n:]), data[n:]) for n in range(200)]
         ),
         "names": lambda: held.ingest.name_files(
             RUN,
@@ -58,7 +58,7 @@ def test_a_full_database(tmp_path: Path, what: str) -> None:
     made = journal_of(rows_of_training(500))
     assert len(made.data) < chunks.INLINE_BYTES
     held.ingest.chunk(RUN, made.journal, 0, made.data[: made.ends[99]], "alive")
-    held.ingest.put_pack(RUN.entity, [(digest_of(b"x"), b"x")])
+    held.ingest.name_files(RUN, made.journal, [], [(digest_of(b"x"), b"x")])
     fill_database(held, full=True)
     before = held.everything()
     call = writes(held, made)[what]
@@ -90,7 +90,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
 data = bytes(2 << 20)
 for call in (
     lambda: held.ingest.chunk(RUN, made.journal, made.ends[99], made.data[made.ends[99]:], "gone"),
-    lambda: held.ingest.put_pack(RUN.entity, [(digest_of(data), data)]),
+    lambda: held.ingest.name_files(RUN, made.journal, [], [(digest_of(data), data)]),
     lambda: held.ingest.put_part(RUN.entity, digest_of(data), 0, len(data), data),
 ):
     try:

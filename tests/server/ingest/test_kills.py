@@ -40,9 +40,8 @@ while position < len(made.data):
     position = held.ingest.chunk(RUN, made.journal, position, made.data[position:end], "alive")
     say("position", position)
     data = str(position).encode() * 50
-    held.ingest.put_pack(RUN.entity, [(digest_of(data), data)])
     entry = FileEntry(f"files/{position}", len(data), digest_of(data))
-    assert held.ingest.name_files(RUN, made.journal, [entry]) == []
+    assert held.ingest.name_files(RUN, made.journal, [entry], [(entry.digest, data)]) == []
     say("file", position)
     held.ingest.flush(1, idle=-1)
 say("done")

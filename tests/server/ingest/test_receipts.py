@@ -26,9 +26,8 @@ def held(tmp_path: Path) -> Iterator[Held]:
 def test_a_receipt_says_what_is_held(held: Held) -> None:
     made = journal_of(rows_of_training(30))
     held.ingest.chunk(RUN, made.journal, 0, made.data, "gone")
-    held.ingest.put_pack(RUN.entity, [(digest_of(b"x"), b"x")])
     files = [FileEntry("output.log", 1, digest_of(b"x")), FileEntry("a/b", 1, digest_of(b"x"))]
-    held.ingest.name_files(RUN, made.journal, files)
+    held.ingest.name_files(RUN, made.journal, files, [(digest_of(b"x"), b"x")])
     assert held.run()["proof"] == "arriving"
     receipt = held.ingest.receipt(RUN, made.journal, claim_of(made, files=2, torn=3))
     assert (receipt.run.entity, receipt.run.project, receipt.run.run_id) == RUN

@@ -89,10 +89,9 @@ def test_orphans_are_swept_and_nothing_else(held: Held) -> None:
     held.ingest.chunk(RUN, made.journal, 0, made.data, "gone")
     held.ingest.flush(1, idle=-1)
     data = os.urandom(500)
-    held.ingest.put_pack(RUN.entity, [(digest_of(b"x"), b"x")])
     held.ingest.put_part(RUN.entity, digest_of(data), 0, 500, data)
     entries = [FileEntry("x", 1, digest_of(b"x")), FileEntry("y", 500, digest_of(data))]
-    held.ingest.name_files(RUN, made.journal, entries)
+    held.ingest.name_files(RUN, made.journal, entries, [(digest_of(b"x"), b"x")])
     named = sorted(blob.name for blob in held.blobs.list())
     held.blobs.put("segments/aa/orphan.parquet", [b"x"])
     held.blobs.put("journals/aa/orphan", [b"x"])

@@ -82,13 +82,11 @@ def test_two_journals_make_one_console(site: Site) -> None:
 
 
 def add_files(site: Site, made: Made, files: dict[str, bytes]) -> None:
-    pack = make_pack([(digest_of(data), data) for data in files.values()])
-    assert site.ask("POST", "/api/v1/blobs/team", content=pack).json() == {"stored": len(files)}
     entries = [
         {"path": path, "size": len(data), "digest": digest_of(data)} for path, data in files.items()
     ]
-    path = f"{journal_path(made)}/files"
-    assert site.ask("POST", path, json={"files": entries}).json() == {"missing": []}
+    pack = make_pack({"files": entries}, [(digest_of(data), data) for data in files.values()])
+    assert site.ask("POST", f"{journal_path(made)}/files", content=pack).json() == {"missing": []}
 
 
 def test_files_are_listed_and_served(site: Site) -> None:

@@ -15,7 +15,7 @@ from sync.memory_server import MemoryServer
 from sync.relay.running import relay_before
 from sync.test_transport_contract import DATA, ENDS, OF
 
-from holdfast.wire import digest_of, paths
+from holdfast.wire import digest_of, make_pack, paths
 
 KEY = {"Authorization": "Bearer key"}
 JOURNAL = paths.journal(OF)
@@ -82,15 +82,15 @@ def test_no_name_leaves_its_place(edge: Edge, name: str) -> None:
     "path", ["../x", "/etc/x", "a/../../x", "a//b", ".", "", "a\0b", "..", "\ud800"]
 )
 def test_no_file_leaves_the_run(edge: Edge, path: str) -> None:
-    assert edge.ask("POST", paths.blobs("ann"), _pack(b"x"))[0] == 200
     entry = {"path": path, "size": 1, "digest": digest_of(b"x")}
-    body = json.dumps({"files": [entry]}).encode()
+    body = make_pack({"files": [entry]}, [(digest_of(b"x"), b"x")])
     assert edge.code("POST", f"{JOURNAL}/files", body) == (422, "invalid")
     assert not list(edge.folder.rglob("x"))
 
 
 def test_a_file_whose_place_another_had(edge: Edge) -> None:
-    assert edge.ask("POST", paths.blobs("ann"), _pack(b"x"))[0] == 200
+    pack = make_pack({"files": []}, [(digest_of(b"x"), b"x")])
+    assert edge.ask("POST", f"{JOURNAL}/files", pack) == (200, {"missing": []})
     (files,) = edge.folder.glob("spool/runs/*/files")
     for path in ("a", "a/b", "a/b/c", "a", "a"):
         body = json.dumps({"files": [{"path": path, "size": 1, "digest": digest_of(b"x")}]})
@@ -103,8 +103,8 @@ def test_bodies_are_limited_and_checked(edge: Edge) -> None:
     data = DATA[ENDS[4] :]
     right = {"Holdfast-Digest": digest_of(data)}
     assert edge.code("POST", chunks, bytes((4 << 20) + 1)) == (413, "too_large")
-    assert edge.code("POST", paths.blobs("ann"), bytes((1 << 20) + 1)) == (413, "too_large")
-    assert edge.code("POST", f"{JOURNAL}/files", bytes((16 << 20) + 1)) == (413, "too_large")
+    assert edge.code("POST", f"{JOURNAL}/files", bytes((1 << 20) + 1)) == (413, "too_large")
+    assert edge.code("POST", f"{JOURNAL}/receipt", bytes((16 << 20) + 1)) == (413, "too_large")
     assert edge.code("POST", chunks, data) == (400, "bad_request")
     assert edge.code("POST", chunks, data[:-1], right) == (422, "digest_mismatch")
     assert edge.code("POST", chunks, data, {**right, "Holdfast-Writer": "?"})[0] == 400
@@ -133,7 +133,3 @@ def test_a_sender_that_says_nothing_stops_nobody(edge: Edge) -> None:
     assert edge.ask("GET", paths.VIEWER)[0] == 200
     for one in silent:
         one.close()
-
-
-def _pack(data: bytes) -> bytes:
-    return json.dumps([{"digest": digest_of(data), "size": len(data)}]).encode() + b"\n" + data

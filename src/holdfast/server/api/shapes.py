@@ -33,7 +33,6 @@ __all__ = [
     "RunWhole",
     "Session",
     "Stop",
-    "Stored",
 ]
 
 
@@ -64,13 +63,6 @@ class Missing:
     """Digests whose bytes the server lacks."""
 
     missing: list[str]
-
-
-@dataclass
-class Stored:
-    """How many blobs of a pack the server holds now."""
-
-    stored: int
 
 
 @dataclass

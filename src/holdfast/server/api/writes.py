@@ -63,10 +63,17 @@ async def chunk(
 
 @router.post(paths.JOURNAL_FILES, response_model=shapes.Missing)
 async def name_files(request: Request, run: OwnRun, journal: str, parts: PartsOf) -> Response:
-    """Name files by digest; those whose bytes are missing are told and not named."""
-    entries = FileEntry.list_from_json(await read_json(request, parts.settings.limits.json_bytes))
-    missing = await run_in_threadpool(parts.ingest.name_files, run, journal, entries)
-    return answer({"missing": missing})
+    """Name files by digest, some with their bytes; those whose bytes are missing are told."""
+    body = await read_body(request, parts.settings.limits.part_bytes)
+
+    def take() -> list[str]:
+        said, blobs = parse_pack(body)
+        entries = FileEntry.list_from_json(said)
+        missing = parts.ingest.name_files(run, journal, entries, blobs)
+        parts.metrics.took("pack", sum(len(data) for _, data in blobs))
+        return missing
+
+    return answer({"missing": await run_in_threadpool(take)})
 
 
 @router.post(paths.RECEIPT, response_model=Receipt)
@@ -127,16 +134,3 @@ async def put_part(
     state = await run_in_threadpool(parts.ingest.put_part, entity, digest, offset, size, data)
     parts.metrics.took("part", len(data))
     return answer(state.to_json())
-
-
-@router.post(paths.BLOBS, response_model=shapes.Stored)
-async def put_pack(request: Request, entity: OwnEntity, parts: PartsOf) -> Response:
-    """Take several small blobs in one body."""
-    body = await read_body(request, parts.settings.limits.part_bytes)
-
-    def take() -> dict[str, Any]:
-        stored = parts.ingest.put_pack(entity, parse_pack(body))
-        parts.metrics.took("pack", len(body))
-        return {"stored": stored}
-
-    return answer(await run_in_threadpool(take))

@@ -46,8 +46,7 @@ def take(context: Context, run: RunPath, body: bytes) -> dict[str, Any]:
             raise NotFoundError(f"no run {run}", "it was deleted, or never begun: begin it anew")
         return _records(run, post, held, context.queries)
 
-    held = context.ingest.append(run, say)
-    return {"stopped": held.stop_requested}
+    return {"stopped": context.ingest.append(run, say)}
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from holdfast.server.ingest import chunks
 from holdfast.server.ingest.base import Base
 from holdfast.server.ingest.errors import PositionMismatch
 from holdfast.server.metastore import journals, runs
+from holdfast.server.metastore.journals import HeldJournal
 from holdfast.server.metastore.runs import JournalFacts, RunSaid
 from holdfast.wire import journal_id
 
@@ -34,7 +35,8 @@ class Held:
 
     Args:
         run: what its row says; None for a run that is not there.
-        replay: of the journal that is written on; None when there is none yet.
+        replay: of the journal that is written on, until something is added to it; None when
+            there is none yet.
         counts: lines held of the streams of the run's only client.
         greatest_step: of any row of any journal.
         stop_requested: the session that this journal holds was asked to stop.
@@ -54,27 +56,26 @@ Say = Callable[[Held], Sequence[bytes]]
 """Says which records to add. It may be called again when another was faster, so it only looks."""
 
 
-def append(base: Base, run: RunPath, say: Say, *, writer: str, role: str) -> Held:
+def append(base: Base, run: RunPath, say: Say, *, writer: str, role: str) -> bool:
     """See `Ingest.append`."""
     with base.appending.of(run):
         return _append(base, run, say, writer=writer, role=role)
 
 
-def _append(base: Base, run: RunPath, say: Say, *, writer: str, role: str) -> Held:
+def _append(base: Base, run: RunPath, say: Say, *, writer: str, role: str) -> bool:
     for _ in range(_TRIES):
         held, target = _look(base, run, role)
         payloads = say(held)
         try:
             if payloads and kind(payloads[0]) == "header":
                 _begin(base, run, payloads, writer)
-            elif target is not None:
-                data = framing.frames(payloads, target.position)
-                chunks.take(base, run, target.journal, (target.position, data), writer)
+            elif target is not None and held.replay is not None:
+                chunks.add(base, run, target, held.replay, payloads, writer)
             elif payloads:
                 raise ValueError("a journal begins with its header")
         except PositionMismatch:  # another process was faster
             continue
-        return held
+        return held.stop_requested
     raise RefusedError(
         f"too many write to run {run} at once", "try again", status=503, code="unavailable"
     )
@@ -96,16 +97,16 @@ def current(base: Base, run: RunPath) -> str | None:
     return None if target is None else target.journal
 
 
-def _look(base: Base, run: RunPath, role: str) -> tuple[Held, JournalFacts | None]:
+def _look(base: Base, run: RunPath, role: str) -> tuple[Held, HeldJournal | None]:
     with base.store.read() as tx:
         said = runs.said_of(tx, run)
         if said is None:
             return Held(None, None, StreamCounts(), None, False, 0.0), None
         facts = runs.facts_of(tx, said.pk)
-        target = _target(facts, role)
-        text = None if target is None else journals.replay_of(tx, target.pk)
+        key = _target(facts, role)
+        target = None if key is None else journals.held(tx, key)
         greatest = runs.greatest_step(tx, said.pk)
-    replay = None if text is None else Replay.from_json(text)
+    replay = None if target is None else Replay.from_json(target.replay)
     # Of a run that a sender brought, the lines are its rows; its console was never sent as lines.
     counts = StreamCounts(history=said.rows)
     if replay is not None:
@@ -117,11 +118,11 @@ def _look(base: Base, run: RunPath, role: str) -> tuple[Held, JournalFacts | Non
     return Held(said, replay, counts, greatest, stop, last_start), target
 
 
-def _target(facts: Sequence[JournalFacts], role: str) -> JournalFacts | None:
-    """The journal to write on: the last session's, or the last of all if it is the server's."""
+def _target(facts: Sequence[JournalFacts], role: str) -> int | None:
+    """The key of the journal to write on: the last session's, or the last if the server's."""
     if role == "edits":
-        return facts[-1] if facts and facts[-1].role else None
-    return next((one for one in reversed(facts) if one.role == role), None)
+        return facts[-1].pk if facts and facts[-1].role else None
+    return next((one.pk for one in reversed(facts) if one.role == role), None)
 
 
 def _begin(base: Base, run: RunPath, payloads: Sequence[bytes], writer: str) -> None:

@@ -7,8 +7,9 @@ are made later, and nobody waits for them (`segments`). Must not know HTTP.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from holdfast import journal as framing
 from holdfast.ids import RunPath
@@ -29,7 +30,7 @@ from holdfast.server.ingest.errors import PositionMismatch, invalid
 from holdfast.server.metastore import Transaction, journals, runs
 from holdfast.server.metastore.journals import NO_KEYS, HeldJournal, HeldPiece
 
-__all__ = ["INLINE_BYTES", "position", "take"]
+__all__ = ["INLINE_BYTES", "add", "position", "take"]
 
 INLINE_BYTES = 256 * 1024
 """A chunk shorter than this lies in the metastore until segments are made; a longer one is a blob
@@ -56,7 +57,8 @@ def take(base: Base, run: RunPath, journal: str, chunk: tuple[int, bytes], write
             if held is not None:
                 _hear(base, held, writer)
             return at
-        arrived = _read(held, data, start)
+        replay = Replay() if held is None else Replay.from_json(held.replay)
+        arrived = _arrived(held, replay, _read(data, start))
         piece = _piece(base, journal, arrived)
         now = base.clock()
         values = _values(held, arrived, writer, now)
@@ -67,9 +69,53 @@ def take(base: Base, run: RunPath, journal: str, chunk: tuple[int, bytes], write
     return arrived.end
 
 
+def add(
+    base: Base,
+    run: RunPath,
+    held: HeldJournal,
+    replay: Replay,
+    payloads: Sequence[bytes],
+    writer: str,
+) -> None:
+    """Add records of the server's own to a journal, as it was found a moment ago.
+
+    Args:
+        base: the stores.
+        run: the run.
+        held: the journal.
+        replay: what it holds; used up, also when this fails.
+        payloads: the records; none to say only how the writer is.
+        writer: as for `take`.
+
+    Raises:
+        PositionMismatch: it has grown since.
+    """
+    with base.locks.of(run):
+        if not payloads:
+            _hear(base, held, writer)
+            return
+        data = framing.frames(payloads, held.position)
+        frames = _Frames(held.position, held.position + len(data), data, payloads, [])
+        arrived = _arrived(held, replay, frames)
+        piece = _piece(base, held.journal, arrived)
+        values = _values(held, arrived, writer, base.clock())
+        with base.store.write(durable=False) as tx:
+            _store(tx, held, arrived, piece, values)
+
+
+class _Frames(NamedTuple):
+    """A chunk taken apart: where its whole frames begin and end, and what is between them."""
+
+    start: int
+    end: int
+    data: bytes
+    payloads: Sequence[bytes]
+    gaps: list[list[int]]
+
+
 @dataclass
 class _Arrived:
-    """A chunk as it was read: its bytes up to the last whole frame, and what they say."""
+    """A chunk and what it says: its bytes up to the last whole frame, the journal after it."""
 
     start: int
     end: int
@@ -79,19 +125,23 @@ class _Arrived:
     applied: Applied
 
 
-def _read(held: HeldJournal | None, data: bytes, start: int) -> _Arrived:
+def _read(data: bytes, start: int) -> _Frames:
     found = framing.scan_payloads(data, start)
     if not found.payloads:
         raise invalid(
             f"the {len(data)} bytes from {start} on hold no whole frame", "send whole frames"
         )
+    gaps = [[gap.start, gap.end] for gap in found.gaps]
+    return _Frames(start, found.end, data[: found.end - start], found.payloads, gaps)
+
+
+def _arrived(held: HeldJournal | None, replay: Replay, frames: _Frames) -> _Arrived:
     gaps: list[list[int]] = [] if held is None else loads(held.gaps)
-    gaps += [[gap.start, gap.end] for gap in found.gaps]
-    replay = Replay() if held is None else Replay.from_json(held.replay)
     told = len(replay.lost)
-    applied = replay.apply(found.payloads)
+    applied = replay.apply(frames.payloads)
+    gaps += frames.gaps
     gaps += replay.lost[told:]  # of the journals that this one was repaired from
-    return _Arrived(start, found.end, data[: found.end - start], gaps, replay, applied)
+    return _Arrived(frames.start, frames.end, frames.data, gaps, replay, applied)
 
 
 def _piece(base: Base, journal: str, arrived: _Arrived) -> HeldPiece:

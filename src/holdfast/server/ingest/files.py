@@ -16,12 +16,18 @@ from holdfast.server.ingest.base import Base, fresh
 from holdfast.server.ingest.errors import digest_mismatch, invalid
 from holdfast.server.metastore import contents, journals, runs
 from holdfast.server.metastore.contents import Content, HeldFile
-from holdfast.wire import FileEntry, PartAnswer, check_digest, check_file_path, digest_of
+from holdfast.wire import FileEntry, PartAnswer, check_digest, check_file_path
 
-__all__ = ["forget_file", "name_files", "put_file", "put_pack", "put_part", "upload_state"]
+__all__ = ["forget_file", "name_files", "put_file", "put_part", "upload_state"]
 
 
-def name_files(base: Base, run: RunPath, journal: str, files: Sequence[FileEntry]) -> list[str]:
+def name_files(
+    base: Base,
+    run: RunPath,
+    journal: str,
+    files: Sequence[FileEntry],
+    blobs: Sequence[tuple[str, bytes]] = (),
+) -> list[str]:
     """See `Ingest.name_files`."""
     for file in files:
         check_file_path(file.path)
@@ -31,15 +37,19 @@ def name_files(base: Base, run: RunPath, journal: str, files: Sequence[FileEntry
             held = journals.find(tx, run, journal)
             if held is None:
                 raise NotFoundError(f"no journal {journal} of run {run}", "send its chunks first")
-            known = contents.known(tx, run.entity, (file.digest for file in files))
+            digests = (*(file.digest for file in files), *(digest for digest, _ in blobs))
+            known = contents.known(tx, run.entity, digests)
             there = {file.path: file for file in contents.files_of(tx, held.pk)}
+        packed = _pack(base, [blob for blob in blobs if blob[0] not in known])
+        known.update((content.digest, content) for content in packed)
         _check_sizes(files, known)
         named = [
             HeldFile(file.path, file.size, file.digest) for file in files if file.digest in known
         ]
         new = [file for file in named if there.get(file.path) != file]
-        if new:
+        if packed or new:
             with base.store.write(durable=False) as tx:
+                contents.add(tx, run.entity, packed, base.clock())
                 contents.name(tx, held.pk, new, there, base.clock())
                 # what a claim said of the files is not so any more
                 journals.update_at(tx, held.pk, held.position, {"claim": None, "claim_at": None})
@@ -74,30 +84,6 @@ def put_part(
             return PartAnswer(there, complete=False)
         _finish(base, upload, entity, digest, size)
     return PartAnswer(size, complete=True)
-
-
-def put_pack(base: Base, entity: str, pack: Sequence[tuple[str, bytes]]) -> int:
-    """See `Ingest.put_pack`.
-
-    All that is new becomes one blob: one file, one sync of the disk, whatever the number.
-    """
-    for digest, data in pack:
-        if digest_of(data) != check_digest(digest):
-            raise digest_mismatch(digest)
-    with base.store.read() as tx:
-        known = contents.known(tx, entity, (digest for digest, _ in pack))
-    new = {digest: data for digest, data in pack if digest not in known}
-    if new:
-        token = fresh()
-        blob = f"packs/{token[:2]}/{token}"
-        base.blobs.put(blob, new.values())
-        placed, offset = [], 0
-        for digest, data in new.items():
-            placed.append(Content(digest, blob, offset, len(data)))
-            offset += len(data)
-        with base.store.write(durable=False) as tx:
-            contents.add(tx, entity, placed, base.clock())
-    return len(pack)
 
 
 def put_file(
@@ -136,6 +122,21 @@ def forget_file(base: Base, run: RunPath, path: str) -> bool:
         if said is not None and gone:
             runs.update_run(tx, said.pk, {})
     return gone
+
+
+def _pack(base: Base, blobs: Sequence[tuple[str, bytes]]) -> list[Content]:
+    """Store small blobs as one: one file, one sync of the disk, whatever their number."""
+    new = dict(blobs)
+    if not new:
+        return []
+    token = fresh()
+    blob = f"packs/{token[:2]}/{token}"
+    base.blobs.put(blob, new.values())
+    packed, offset = [], 0
+    for digest, data in new.items():
+        packed.append(Content(digest, blob, offset, len(data)))
+        offset += len(data)
+    return packed
 
 
 def _check_sizes(files: Sequence[FileEntry], known: dict[str, Content]) -> None:

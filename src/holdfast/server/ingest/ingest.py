@@ -11,7 +11,7 @@ from holdfast.ids import RunPath
 from holdfast.records.encode import StreamCounts
 from holdfast.server.blobstore import BlobStore
 from holdfast.server.ingest import append, chunks, files, receipts, upkeep, whole
-from holdfast.server.ingest.append import Held, Say
+from holdfast.server.ingest.append import Say
 from holdfast.server.ingest.base import Base
 from holdfast.server.metastore import MetaStore
 from holdfast.server.metastore.state import CLIENT
@@ -57,14 +57,27 @@ class Ingest:
         """
         return chunks.take(self._base, run, check_journal_id(journal), (start, data), writer)
 
-    def name_files(self, run: RunPath, journal: str, entries: Sequence[FileEntry]) -> list[str]:
+    def name_files(
+        self,
+        run: RunPath,
+        journal: str,
+        entries: Sequence[FileEntry],
+        blobs: Sequence[tuple[str, bytes]] = (),
+    ) -> list[str]:
         """Name the files whose bytes are there; returns the digests of those still missing.
+
+        Args:
+            run: the run.
+            journal: the journal's id.
+            entries: what the run folder has.
+            blobs: bytes to be stored first, as (digest, bytes); that the one is the other's was
+                checked.
 
         Raises:
             NotFoundError: no such journal.
             RefusedError: a path that leaves the run, a size that is not the digest's.
         """
-        return files.name_files(self._base, run, check_journal_id(journal), entries)
+        return files.name_files(self._base, run, check_journal_id(journal), entries, blobs)
 
     def upload_state(self, entity: str, digest: str) -> PartAnswer:
         """How much of a blob is there."""
@@ -79,14 +92,6 @@ class Ingest:
                 upload is forgotten.
         """
         return files.put_part(self._base, entity, digest, (offset, data), size)
-
-    def put_pack(self, entity: str, pack: Sequence[tuple[str, bytes]]) -> int:
-        """Take small blobs as (digest, bytes); returns how many of them the server holds now.
-
-        Raises:
-            RefusedError: 422 ``digest_mismatch``.
-        """
-        return files.put_pack(self._base, entity, pack)
 
     def put_file(self, run: RunPath, journal: str, path: str, pieces: Iterable[bytes]) -> FileEntry:
         """Store bytes whose digest nobody knows yet, and name them as a file of a run.
@@ -122,8 +127,8 @@ class Ingest:
         """
         return receipts.lapsed(self._base, given)
 
-    def append(self, run: RunPath, say: Say, *, writer: str = CLIENT, role: str = "server") -> Held:
-        """Add records to a journal that the server writes itself; returns what was held before.
+    def append(self, run: RunPath, say: Say, *, writer: str = CLIENT, role: str = "server") -> bool:
+        """Add records to a journal that the server writes itself.
 
         Args:
             run: the run; it and its project are made when they are new.
@@ -132,6 +137,9 @@ class Ingest:
             writer: as for `chunk`, or `CLIENT`.
             role: ``server`` for what a client says of its session; ``edits`` for changes made to
                 the run by others, which go to the run's last journal if that is the server's.
+
+        Returns:
+            Whether the session that was held before was asked to stop.
 
         Raises:
             RefusedError: 503 ``unavailable`` when others are faster again and again.

@@ -28,6 +28,7 @@ __all__ = [
     "claimed_at",
     "create",
     "find",
+    "held",
     "last_stretch",
     "make_project",
     "move_flushed",
@@ -35,7 +36,6 @@ __all__ = [
     "pieces_of",
     "put_stretches",
     "replace_inline",
-    "replay_of",
     "segment_ends",
     "stretches_of",
     "tails",
@@ -132,7 +132,7 @@ _CLAIMED_AT = (
         journals.c.position >= bindparam("the_position"),
     )
 )
-_REPLAY_OF = select(journals.c.replay).where(journals.c.id == bindparam("the_journal"))
+_HELD_BY_KEY = select(*_HELD).where(journals.c.id == bindparam("the_journal"))
 _FIND_PROJECT = select(projects.c.id).where(
     projects.c.entity == bindparam("entity"), projects.c.name == bindparam("project")
 )
@@ -183,9 +183,9 @@ def claimed_at(tx: Transaction, run: RunPath, journal: str, position: int) -> fl
     return None if at is None else float(at)
 
 
-def replay_of(tx: Transaction, pk: int) -> str:
-    """The replay of a journal as text."""
-    return str(tx.execute(_REPLAY_OF, {"the_journal": pk}).scalar_one())
+def held(tx: Transaction, pk: int) -> HeldJournal:
+    """A journal by its key."""
+    return HeldJournal(*tuple(tx.execute(_HELD_BY_KEY, {"the_journal": pk}).one()))
 
 
 def create(tx: Transaction, run: RunPath, journal: str, now: float) -> HeldJournal:

@@ -132,6 +132,7 @@ _GREATEST_STEP = (
 _UPDATE_RUN = update(runs).where(runs.c.id == bindparam("the_run"))
 _COUNT = update(counters).where(counters.c.name == _CHANGED).values(value=counters.c.value + 1)
 _COUNTED = select(counters.c.value).where(counters.c.name == _CHANGED)
+_CHANGE_RUN = _UPDATE_RUN.values(changed=_COUNTED.scalar_subquery())
 
 
 def facts_of(tx: Transaction, run_pk: int) -> list[JournalFacts]:
@@ -169,12 +170,12 @@ def update_run(
 
     ``changed=False`` leaves the number alone: nothing changed but when the run was heard of.
     """
-    number = {"changed": _next(tx)} if changed else {}
-    tx.execute(_UPDATE_RUN, {**values, **number, "the_run": run_pk})
+    if changed:
+        _count(tx)
+    tx.execute(_CHANGE_RUN if changed else _UPDATE_RUN, {**values, "the_run": run_pk})
 
 
-def _next(tx: Transaction) -> int:
+def _count(tx: Transaction) -> None:
     """The counter's row stays locked until the commit, so numbers and commits have one order."""
     if not tx.execute(_COUNT).rowcount:
         tx.execute(insert(counters).values(name=_CHANGED, value=1))
-    return int(tx.execute(_COUNTED).scalar_one())

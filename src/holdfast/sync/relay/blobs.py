@@ -80,6 +80,8 @@ class Blobs:
 
     def put(self, blobs: Sequence[tuple[str, bytes]]) -> None:
         """Store whole blobs, each checked against its digest before; StorageError if not."""
+        if not blobs:
+            return
         folders = set()
         for digest, data in blobs:
             path = self._path(digest)

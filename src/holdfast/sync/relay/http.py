@@ -166,7 +166,8 @@ class _Service:
 
     def files(self, request: _Request) -> object:
         of = request.journal
-        return {"missing": self._transport.name_files(of, FileEntry.list_from_json(request.json()))}
+        said, blobs = parse_pack(request.read(self._transport.viewer().part_bytes))
+        return {"missing": self._transport.name_files(of, FileEntry.list_from_json(said), blobs)}
 
     def receipt(self, request: _Request) -> object:
         of = request.journal
@@ -188,11 +189,6 @@ class _Service:
         data = request.read(self._transport.viewer().part_bytes)
         return self._transport.send_part(entity, digest, offset, size, data).to_json()
 
-    def pack(self, request: _Request) -> object:
-        entity = request.entity
-        blobs = parse_pack(request.read(self._transport.viewer().part_bytes))
-        return {"stored": self._transport.send_pack(entity, blobs)}
-
 
 _Act = Callable[[_Service, _Request], object]
 
@@ -210,7 +206,6 @@ _ROUTES: tuple[tuple[re.Pattern[str], dict[str, _Act]], ...] = (
     (_pattern(paths.EDIT), {"POST": _Service.edit}),
     (_pattern(paths.RECEIPTS), {"POST": _Service.lapsed}),
     (_pattern(paths.BLOB), {"GET": _Service.upload_state, "PUT": _Service.part}),
-    (_pattern(paths.BLOBS), {"POST": _Service.pack}),
 )
 
 

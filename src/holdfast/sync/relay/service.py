@@ -94,8 +94,14 @@ class Relay:
         url = f"{self._server_url}/{entity}/{project}/runs/{run_id}"
         return ChunkAnswer(position, RunRef(run.entity, run.project, run.run_id, url))
 
-    def name_files(self, journal: JournalPath, files: Sequence[FileEntry]) -> list[str]:
+    def name_files(
+        self,
+        journal: JournalPath,
+        files: Sequence[FileEntry],
+        blobs: Sequence[tuple[str, bytes]] = (),
+    ) -> list[str]:
         """See the contract."""
+        self._spool.blobs.put(blobs)
         return self._spool.name_files(journal, files)
 
     def upload_state(self, entity: str, digest: str) -> PartAnswer:
@@ -107,11 +113,6 @@ class Relay:
     ) -> PartAnswer:
         """See the contract."""
         return self._spool.blobs.put_part(digest, offset, size, data)
-
-    def send_pack(self, entity: str, blobs: Sequence[tuple[str, bytes]]) -> int:
-        """See the contract."""
-        self._spool.blobs.put(blobs)
-        return len(blobs)
 
     def receipt(self, journal: JournalPath, claim: Claim) -> Receipt:
         """The server's own receipt for the same claim.
