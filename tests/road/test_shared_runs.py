@@ -64,6 +64,8 @@ def synced(job: Job, server: Server, *words: str) -> Any:
     """The run after a sync of the whole folder."""
     done = holdfast_command("sync", *words, str(job.folder / "wandb"), server=server)
     assert done.returncode == 0, done.stdout + done.stderr
+    for line in done.stderr.splitlines():
+        assert not line.startswith("✓") or "(rank_" in line, done.stderr
     return server.api().run(PATH)
 
 

@@ -15,7 +15,7 @@ from typing import Any, TextIO
 from holdfast.rundir import RunDir
 from holdfast.sync.report import Outcome
 
-__all__ = ["Progress", "count_text", "outcome_line", "size_text"]
+__all__ = ["Progress", "count_text", "named", "outcome_line", "size_text"]
 
 _LINE_SECONDS = 10.0
 
@@ -100,7 +100,7 @@ def _bar(stream: TextIO) -> Any:
 
 def outcome_line(outcome: Outcome) -> str:
     """How one run fared, in one line."""
-    name = outcome.run or str(outcome.run_dir.path)
+    name = named(outcome.run, outcome.run_dir)
     if outcome.state == "failed":
         return f"✗ {name}: {outcome.error}"
     if outcome.state == "empty":
@@ -114,6 +114,13 @@ def outcome_line(outcome: Outcome) -> str:
         "sent": "sent, not verified",
     }[outcome.state]
     return f"✓ {name}: {what} ({counts}{gaps})"
+
+
+def named(run: str, run_dir: RunDir) -> str:
+    """A run as it is called, and which of its writers the folder is of; the folder if unknown."""
+    if not run:
+        return str(run_dir.path)
+    return f"{run} ({run_dir.label})" if run_dir.label else run
 
 
 def size_text(size: float) -> str:
