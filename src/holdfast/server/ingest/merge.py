@@ -105,11 +105,11 @@ def told_by(journals: Sequence[JournalFacts]) -> list[JournalFacts]:
     A session's journal that the server wrote is read also when the folder's rows count instead: it
     may hold what was changed afterwards, so it is read right after the folder's.
     """
-    counted = shown(journals)
+    counted = {one.pk for one in shown(journals)}
     brought = {one.first_row: place for place, one in enumerate(journals) if not one.role}
     places = {}
     for place, one in enumerate(journals):
-        if one in counted:
+        if one.pk in counted:
             places[one.pk] = (place, 0)
         elif one.role:
             places[one.pk] = (max(place, brought.get(one.first_row, 0)), 1)
