@@ -42,8 +42,10 @@ def test_it_is_not_brought_back_and_nothing_of_it_is_lost_here(tmp_path: Path) -
     server = MemoryServer()
     run_dir = gone(tmp_path, server)
     before = run_dir.journal.read_bytes()
+    sent = server.calls["chunk"]
     for _ in range(3):
         assert sync_run(context(server), run_dir).state == "deleted"
+    assert server.calls["chunk"] == sent  # nothing is sent in vain
     assert server.journals == {}
     kept = remove_run(context(server), run_dir)
     assert "was kept" in str(kept.error)

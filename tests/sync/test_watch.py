@@ -412,7 +412,7 @@ def test_a_run_that_somebody_deleted_is_told_once_and_left_alone(
     for first in (10, 20, 30):  # it is asked about when it grows, and nothing is said
         asked = server.calls.copy()
         append_rows(writer, rows(10, first=first))
-        until(partial(lambda before: server.calls["chunk"] > before["chunk"], asked))
+        until(partial(lambda before: server.calls["position"] > before["position"], asked))
         until(lambda: one.watcher.runs[run_dir].resting)
     assert len(one.told) == 1
     assert not held(server, run_dir)

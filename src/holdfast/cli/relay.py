@@ -5,10 +5,18 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from holdfast.cli.following import noter, stopped_by_signals, teller
+from holdfast.cli.following import (
+    declare_limits,
+    hours_of,
+    noter,
+    pace_of,
+    stopped_by_signals,
+    teller,
+)
 from holdfast.cli.keys import find_key
 from holdfast.cli.progress import Progress
 from holdfast.errors import AuthError, HoldfastError
@@ -17,7 +25,9 @@ from holdfast.settings import load
 from holdfast.settings.load import state_folder
 from holdfast.sync.http_transport import HttpTransport
 from holdfast.sync.outage import is_of_server
+from holdfast.sync.relay.emptying import Emptying
 from holdfast.sync.relay.http import Listener
+from holdfast.sync.relay.owner import admit
 from holdfast.sync.relay.service import Relay
 from holdfast.sync.relay.spool import Spool
 from holdfast.sync.standing import Note
@@ -53,15 +63,26 @@ def add(subparsers: Any) -> None:
         metavar="DIR",
         help="where runs lie (default: relay/ in the folder of setting state_dir)",
     )
+    option(
+        "--clean",
+        action="store_true",
+        help="remove runs from the spool that the server confirmed and whose senders know it",
+    )
+    declare_limits(parser)
     option("--base-url", metavar="ADDRESS", help="the server (default: setting base_url)")
 
 
 def run(args: argparse.Namespace) -> int:
     """Relay until told to stop."""
     settings = load({"base_url": args.base_url})
+    pace, hours = pace_of(args), hours_of(args)
     key, _ = find_key(settings.base_url)
     connection = Connection(
-        settings.base_url, key, read_timeout=settings.http_timeout, pool=_CONNECTIONS
+        settings.base_url,
+        key,
+        read_timeout=settings.http_timeout,
+        pool=_CONNECTIONS,
+        pace=pace,
     )
     state = Path(state_folder(settings))
     folder = Path(os.path.abspath(args.spool or state / "relay"))
@@ -70,7 +91,8 @@ def run(args: argparse.Namespace) -> int:
     listener = Listener(args.host, args.port)
     note = Note(state, connection.base_url, [folder])
     with Progress(sys.stdout, quiet=True) as progress:
-        watcher = _watcher(connection, spool, note, progress)
+        watcher = _watcher(connection, spool, note, progress, hours)
+        emptying = Emptying(spool, lambda: watcher.context, progress.say)
         relay = Relay(
             spool,
             HttpTransport(connection),
@@ -80,12 +102,15 @@ def run(args: argparse.Namespace) -> int:
             trouble=lambda run_dir: _trouble(watcher, run_dir),
         )
         listener.start(relay, key)
+        if args.clean:
+            emptying.start()
         progress.say(f"relay at {listener.url}, sending to {connection.base_url}, spool {folder}")
         try:
             with stopped_by_signals(watcher):
                 watcher.run()
         finally:
             relay.stop()
+            emptying.stop()
             listener.close()
             spool.close()
         note.remove()
@@ -93,7 +118,13 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _watcher(connection: Connection, spool: Spool, note: Note, progress: Progress) -> Watcher:
+def _watcher(
+    connection: Connection,
+    spool: Spool,
+    note: Note,
+    progress: Progress,
+    hours: Callable[[], bool],
+) -> Watcher:
     terms = Terms(
         HttpTransport(connection),
         connection.base_url,
@@ -101,6 +132,7 @@ def _watcher(connection: Connection, spool: Spool, note: Note, progress: Progres
         teller(progress),
         wishes=spool.wishes,
         writer=spool.writer,
+        files=hours,
         jobs=_JOBS,
     )
     return Watcher([spool], terms, note=noter(note, progress))
@@ -113,11 +145,11 @@ def _meet(connection: Connection, spool: Spool, key: str) -> Viewer:
     except HoldfastError as error:
         if not is_of_server(error) or isinstance(error, AuthError):
             raise
-        viewer = spool.admit(connection.base_url, key, None)
+        viewer = admit(spool.folder, connection.base_url, key, None)
         if viewer is None:
             raise
         return viewer
-    spool.admit(connection.base_url, key, said)
+    admit(spool.folder, connection.base_url, key, said)
     return said
 
 

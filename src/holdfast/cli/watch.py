@@ -8,15 +8,20 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from holdfast.cli.following import noter, stopped_by_signals, teller
+from holdfast.cli.following import (
+    declare_limits,
+    hours_of,
+    noter,
+    pace_of,
+    stopped_by_signals,
+    teller,
+)
 from holdfast.cli.keys import find_key
-from holdfast.cli.numbers import positive, read_size
+from holdfast.cli.numbers import positive
 from holdfast.cli.progress import Progress
 from holdfast.settings import load
 from holdfast.settings.load import state_folder
-from holdfast.sync.hours import Hours
 from holdfast.sync.http_transport import HttpTransport
-from holdfast.sync.pace import Pace
 from holdfast.sync.standing import Note
 from holdfast.sync.trees import Tree
 from holdfast.sync.watch import Terms, Watcher
@@ -38,17 +43,7 @@ def add(subparsers: Any) -> None:
     )
     option = parser.add_argument
     option("paths", nargs="*", metavar="PATH", type=Path, help="where runs are or will be")
-    option(
-        "--bandwidth",
-        type=_rate,
-        metavar="BYTES",
-        help="send at most so many bytes a second, e.g. 10M",
-    )
-    option(
-        "--hours",
-        metavar="FROM-TO",
-        help="send files in these hours only, e.g. 20:00-06:00; metrics are sent at all times",
-    )
+    declare_limits(parser)
     option("--jobs", type=positive, default=16, metavar="N", help="runs at a time (default: 16)")
     option("--base-url", metavar="ADDRESS", help="the server (default: setting base_url)")
 
@@ -56,8 +51,7 @@ def add(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Watch until told to stop."""
     settings = load({"base_url": args.base_url})
-    hours = Hours.read(args.hours) if args.hours else None
-    pace = Pace(args.bandwidth) if args.bandwidth else None
+    pace, hours = pace_of(args), hours_of(args)
     paths = [Path(os.path.abspath(path)) for path in args.paths or [Path()]]
     key, _ = find_key(settings.base_url)
     connection = Connection(
@@ -74,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
             connection.base_url,
             progress,
             teller(progress),
-            files=hours.asker() if hours else lambda: True,
+            files=hours,
             jobs=args.jobs,
         )
         watcher = Watcher([Tree(path) for path in paths], terms, note=noter(note, progress))
@@ -84,11 +78,3 @@ def run(args: argparse.Namespace) -> int:
         note.remove()
         progress.say("stopped; start it again to go on")
     return 0
-
-
-def _rate(text: str) -> int:
-    """Bytes a second: at least one."""
-    rate = read_size(text.strip().removesuffix("/s"))
-    if rate < 1:
-        raise argparse.ArgumentTypeError(f"{text} lets nothing through")
-    return rate

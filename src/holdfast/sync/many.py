@@ -28,6 +28,7 @@ __all__ = [
     "find",
     "find_all",
     "lapsed",
+    "prove_held",
     "recall",
     "remove_proven",
     "remove_run",
@@ -162,17 +163,23 @@ def remove_run(context: Context, run_dir: RunDir) -> Outcome:
     Never raises. The outcome is ``confirmed`` when the folder was removed; else its error says why
     it was kept.
     """
+    return remove_proven(run_dir, lambda outcome: prove_held(context, run_dir, outcome))
 
-    def prove(outcome: Outcome) -> None:
-        with Survey(run_dir.journal, clock=context.clock) as survey:
-            run = RunSync(context, run_dir, survey, outcome)
-            run.read("gone")
-            if not run.begin("gone"):
-                raise UnconfirmedError("nothing was written into it", "remove it by hand")
-            run.catalogue.refresh()
-            run.confirm("gone")
 
-    return remove_proven(run_dir, prove)
+def prove_held(context: Context, run_dir: RunDir, outcome: Outcome) -> None:
+    """Have the server confirm once more all that lies in a folder that nobody writes.
+
+    Raises:
+        UnconfirmedError: it does not hold it.
+        HoldfastError: it cannot be asked, or something lies there that cannot be read.
+    """
+    with Survey(run_dir.journal, clock=context.clock) as survey:
+        run = RunSync(context, run_dir, survey, outcome)
+        run.read("gone")
+        if not run.begin("gone"):
+            raise UnconfirmedError("nothing was written into it", "remove it by hand")
+        run.catalogue.refresh()
+        run.confirm("gone")
 
 
 def remove_proven(run_dir: RunDir, prove: Callable[[Outcome], None]) -> Outcome:

@@ -20,6 +20,7 @@ from holdfast.sync.receipts import (
     Kept,
     Sight,
     claim_of,
+    deletion,
     differences,
     is_deletion,
     keep,
@@ -205,7 +206,8 @@ class RunSync:
         if kept:
             there = [file.digest for file in kept.receipt.files]
             self._context.held.hear(kept.receipt.run.entity, there, set())
-        if hint >= survey.position:  # nothing to send, if the server still has it
+        # Nothing to send, if the server still has it; or, of a run that was deleted, in vain.
+        if hint >= survey.position or deletion(self._run_dir, self._context.base_url) is not None:
             hint = self._context.transport.position(self._of)
         self._journal = JournalShipper(self._context, self._run_dir, self._of, position=hint)
         self._files = FileShipper(self._context, self._run_dir, self._of, self.catalogue)

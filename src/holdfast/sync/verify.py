@@ -241,16 +241,20 @@ class _Check:
         of = JournalPath(self._where(survey, context, wishes), survey.journal)
         found.run = str(of.run)
         held = context.transport.position(of)
-        if held != survey.position:
-            what = f"holds {held:,} of {survey.position:,} bytes" if held else "holds nothing"
-            raise UnconfirmedError(
-                f"{context.base_url} {what} of the journal, as {of.run}",
-                f"run `holdfast sync {self._run_dir.path}`",
-            )
+        what = f"holds {held:,} of {survey.position:,} bytes" if held else "holds nothing"
+        lacks = UnconfirmedError(
+            f"{context.base_url} {what} of the journal, as {of.run}",
+            f"run `holdfast sync {self._run_dir.path}`",
+        )
+        # A relay may hold nothing of it any more, and know all the same that the server holds it.
+        if held not in {0, survey.position}:
+            raise lacks
         claim = claim_of(survey, self._catalogue, found.writer)
         try:
             receipt = context.transport.receipt(of, claim)
         except RefusedError as error:
+            if not held and error.code in {"not_found", "claim_mismatch"}:
+                raise lacks from error
             if error.code != "claim_mismatch":
                 raise
             other = error.detail.get("digest") not in {None, claim.digest}

@@ -227,7 +227,8 @@ class Watcher:
         if place.said is not None and str(place.said) != str(said):
             self._terms.report.say(str(place.said))
         for run_dir, resting, position in done.result:
-            if run_dir not in self.runs:
+            known = self.runs.get(run_dir)
+            if known is None or known.resting:  # it went, and came again
                 run = Followed(
                     run_dir, now, position=position, resting=resting, writer=self._terms.writer
                 )
@@ -245,6 +246,8 @@ class Watcher:
         now = self._clock()
         looked: list[_Looked] = done.result
         for run, found in looked:
+            if self.runs.get(run.run_dir) is not run:
+                continue  # another has its place
             if isinstance(found, Sighting):
                 run.seen(found, now)
                 self._queue(run, now)
@@ -253,8 +256,7 @@ class Watcher:
                 continue
             else:
                 run.unseen(now)
-            if self.runs.get(run.run_dir) is run:
-                place.add(run)
+            place.add(run)
 
     def _lost(self, place: _Place, run: Followed) -> None:
         self.runs.pop(run.run_dir, None)

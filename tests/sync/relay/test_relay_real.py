@@ -38,14 +38,14 @@ class Relay:
         self._server = server
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
+    def start(self, *options: str) -> None:
         env = {**environment(self._server.config), "HOLDFAST_BASE_URL": self._server.url}
         env["HOLDFAST_STATE_DIR"] = str(self.folder / "state")
         log = self.folder / "relay.log"
         self.folder.mkdir(exist_ok=True)
         log.write_bytes(b"")
         port = self.url.rpartition(":")[2] or "0"
-        command = ["relay", "--port", port, "--spool", str(self.folder / "spool")]
+        command = ["relay", "--port", port, "--spool", str(self.folder / "spool"), *options]
         with log.open("ab") as out:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "holdfast", *command], env=env, stdout=out, stderr=out
@@ -227,3 +227,52 @@ def test_a_spool_is_one_relays_and_one_servers(
         env = {**environment(second.config), "HOLDFAST_BASE_URL": second.url}
         done = tried()
     assert (done.returncode, "holds runs for" in done.stderr) == (2, True)
+
+
+def test_with_clean_the_spool_is_emptied_and_nodes_do_not_notice(
+    tmp_path: Path, server: Server, relay: Relay
+) -> None:
+    relay.stop()
+    relay.start("--clean", "--bandwidth", "50M")
+    wandb = tmp_path / "wandb"
+    first = make_run(wandb, "aaaa", count=50, files={"media/big.bin": os.urandom(3 << 20)})
+    second = make_run(wandb, "bbbb", count=50, number=1)
+    done = sync(relay, server, "--clean", str(first.path))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not first.path.exists()
+    assert sync(relay, server, str(wandb)).returncode == 0
+    spool = relay.folder / "spool"
+    until(lambda: not [*spool.glob("runs/*"), *spool.glob("blobs/*/*")])
+    assert steps(server, "aaaa") == steps(server, "bbbb") == list(range(50))
+    log = (relay.folder / "relay.log").read_text()
+    assert "removed local/digits/aaaa from the spool" in log
+    verified = subprocess.run(
+        node(relay, server, "verify", "--server", str(wandb)),
+        env=environment(relay.folder / "node"),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+    (second.files / "late.txt").write_text("late")
+    for words in (["--include-synced"], ["--clean"]):
+        done = sync(relay, server, *words, str(wandb))
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert not second.path.exists()
+    names = {file.name for file in server.api().run("local/digits/bbbb").files()}
+    assert names == {"requirements.txt", "late.txt"}
+
+
+def test_out_of_hours_metrics_are_forwarded_and_files_wait(
+    tmp_path: Path, server: Server, relay: Relay
+) -> None:
+    relay.stop()
+    hour = time.localtime().tm_hour
+    relay.start("--hours", f"{(hour + 2) % 24:02}:00-{(hour + 3) % 24:02}:00")
+    make_run(tmp_path / "wandb", "aaaa", count=50)
+    done = sync(relay, server, str(tmp_path / "wandb"))
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert HELD.format(url=relay.url) in done.stderr
+    assert steps(server, "aaaa") == list(range(50))
+    assert list(server.api().run("local/digits/aaaa").files()) == []

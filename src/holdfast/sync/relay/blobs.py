@@ -16,10 +16,10 @@ from pathlib import Path
 
 from holdfast.errors import HoldfastError, RefusedError, StorageError
 from holdfast.rundir.durable import sync_folder
-from holdfast.wire import PartAnswer
+from holdfast.wire import FileEntry, PartAnswer
 from holdfast.wire.digests import digest_of_file
 
-__all__ = ["Blobs", "told", "write_at", "write_whole"]
+__all__ = ["Blobs", "check_size", "place", "told", "write_at", "write_whole"]
 
 _LOCKS = 64
 
@@ -98,6 +98,14 @@ class Blobs:
             with told(folder):
                 sync_folder(folder)
 
+    def drop(self, digest: str) -> None:
+        """Forget a blob that is no run's any more; whoever needs it sends it again. OSError."""
+        path = self._path(digest)
+        with self._lock(digest), contextlib.suppress(FileNotFoundError):
+            # The files of runs are links to it. Where there are no links they are copies.
+            if path.stat().st_nlink == 1:
+                path.unlink()
+
     def _path(self, digest: str) -> Path:
         name = digest.partition(":")[2]
         return self._folder / name[:2] / name
@@ -132,6 +140,43 @@ def write_whole(path: Path, data: bytes) -> None:
         with contextlib.suppress(OSError):  # the first error is the one to tell
             fresh.unlink()
         raise
+
+
+def place(root: Path, path: Path, blob: Path) -> bool:
+    """Give a blob the name of a file below ``root``; False when it has it; OSError.
+
+    What is in the way is no file now.
+    """
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        if os.path.samestat(os.stat(path), os.stat(blob)):
+            return False
+    for folder in [*path.parents][: len(path.relative_to(root).parts) - 1]:
+        if folder.is_file():
+            folder.unlink()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir():
+        shutil.rmtree(path)
+    fresh = root.parent / f".place.{threading.get_ident()}"
+    fresh.unlink(missing_ok=True)
+    try:
+        os.link(blob, fresh)
+    except OSError:  # a filesystem without links
+        shutil.copyfile(blob, fresh)
+        with fresh.open("rb") as file:
+            os.fsync(file.fileno())
+    os.replace(fresh, path)
+    return True
+
+
+def check_size(blob: Path, entry: FileEntry) -> None:
+    """RefusedError when a blob is not as long as the file that it shall be; OSError."""
+    if blob.stat().st_size != entry.size:
+        raise RefusedError(
+            f"{entry.path[:200]} has another size than its bytes",
+            "sync again",
+            status=422,
+            code="invalid",
+        )
 
 
 @contextmanager

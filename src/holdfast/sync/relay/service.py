@@ -124,13 +124,17 @@ class Relay:
             RefusedError: the spool does not hold it, or the server says no.
             AuthError: the server does not take the key any more.
         """
+        if not self._spool.holds(journal):
+            return self._receipt_of_another(journal, claim)
         run_dir = self._spool.check(journal, claim)
         deadline = time.monotonic() + _WAIT_SECONDS
         stirred = False
         while True:
             try:
                 if self._server.position(journal) >= claim.position:
-                    return self._server.receipt(journal, claim)
+                    receipt = self._server.receipt(journal, claim)
+                    self._spool.answer(journal)
+                    return receipt
             except AuthError:
                 raise
             except HoldfastError as error:
@@ -144,6 +148,27 @@ class Relay:
                 stirred = True
             if time.monotonic() > deadline or self._stop.wait(_POLL_SECONDS):
                 raise self._held(run_dir)
+
+    def _receipt_of_another(self, journal: JournalPath, claim: Claim) -> Receipt:
+        """The server's receipt for a run that is not in the spool, maybe not any more.
+
+        Raises:
+            UnconfirmedError: the server cannot be asked.
+            RefusedError: the server does not hold it: 404 ``not_found``, as for any unknown run.
+        """
+        try:
+            return self._server.receipt(journal, claim)
+        except AuthError:
+            raise
+        except HoldfastError as error:
+            if isinstance(error, RefusedError) and error.code in _NOT_YET:
+                self._spool.check(journal, claim)  # raises that it is not here
+            if isinstance(error, RefusedError) and error.status < 500 and error.status != 429:
+                raise
+            raise UnconfirmedError(
+                f"the relay at {self._address} does not hold it, and cannot ask the server",
+                "sync again later",
+            ) from error
 
     def edit(self, run: RunPath, change: Edit) -> None:
         """See the contract: the server's to do, asked for once the run is proven to be there.

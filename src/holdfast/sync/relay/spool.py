@@ -1,9 +1,10 @@
 """The spool: what a relay has taken, as run folders that a watcher forwards.
 
-    SPOOL/owner.json                      whose it is, and the server's first answer
+    SPOOL/owner.json                      whose it is (`owner`)
     SPOOL/runs/ID-ADDRESS/address.json    where the run goes
     SPOOL/runs/ID-ADDRESS/run.wandb       the journal, whole frames in order
     SPOOL/runs/ID-ADDRESS/files/          the files, links to blobs
+    SPOOL/runs/ID-ADDRESS/receipt-given   its sender has the server's receipt for all of it
     SPOOL/blobs/                          bytes by digest
 
 Owns these names and the order of writes: bytes before names, both durable before the answer. How
@@ -18,33 +19,35 @@ import hashlib
 import json
 import os
 import shutil
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from holdfast.errors import HoldfastError, RefusedError, StorageError, UsageError
+from holdfast.errors import (
+    HoldfastError,
+    RefusedError,
+    UnconfirmedError,
+)
 from holdfast.ids import RunPath, check_entity, check_project, check_run_id
 from holdfast.journal import Frame, Reader, scan_payloads
 from holdfast.records.decode import kind
 from holdfast.rundir import RunDir, WriterState
 from holdfast.rundir.durable import sync_folder
 from holdfast.sync.context import Wishes
-from holdfast.sync.relay.blobs import Blobs, told, write_at, write_whole
-from holdfast.wire import Claim, FileEntry, JournalPath, Viewer, journal_id
+from holdfast.sync.receipts import Sight
+from holdfast.sync.relay.blobs import Blobs, check_size, place, told, write_at, write_whole
+from holdfast.sync.relay.owner import read_said, take
+from holdfast.wire import Claim, FileEntry, JournalPath, journal_id
 from holdfast.wire.digests import digest_of_file
 from holdfast.wire.paths import check_journal_id
 
-if sys.platform != "win32":
-    import fcntl
-
 __all__ = ["Spool"]
 
-_ADDRESS, _JOURNAL, _OWNER = "address.json", "run.wandb", "owner.json"
+_ADDRESS, _JOURNAL = "address.json", "run.wandb"
 _SILENT_SECONDS = 150.0
+_GIVEN_UP_SECONDS = 7 * 86400.0
 
 
 @dataclass(eq=False)
@@ -58,6 +61,7 @@ class _Held:
     offered: bool = False
     writer: str = "unknown"
     claimed: bool = False
+    answered: bool = False
     heard_at: float = -1e9
     lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -90,45 +94,12 @@ class Spool:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._runs.mkdir(mode=0o700, exist_ok=True)
             (folder / "blobs").mkdir(mode=0o700, exist_ok=True)
-            self._taken = _take(folder)
+            self._taken = take(folder)
             self._load()
 
     def close(self) -> None:
         """Let another process work in it."""
         os.close(self._taken)
-
-    # Whose it is.
-
-    def admit(self, server: str, key: str, viewer: Viewer | None) -> Viewer | None:
-        """Whether a key's runs may lie here; remembers the server's answer.
-
-        Args:
-            server: its address.
-            key: the key; only its digest is kept.
-            viewer: what the server answered to it, or None when it did not.
-
-        Returns:
-            The answer, now or as it was remembered for the same server and key; None when neither.
-
-        Raises:
-            UsageError: runs of another user, or for another server, lie here.
-            StorageError: it cannot be kept.
-        """
-        path = self.folder / _OWNER
-        owner = _read(path) if path.exists() else None
-        secret = hashlib.sha256(key.encode()).hexdigest()
-        before = Viewer.from_json(owner["viewer"]) if owner is not None else None
-        if owner is not None and owner.get("server") != server:
-            raise UsageError(f"{self.folder} holds runs for {owner.get('server')}", _OTHER)
-        if viewer is None:
-            return before if owner is not None and owner.get("key") == secret else None
-        if before is not None and before.user != viewer.user:
-            raise UsageError(f"{self.folder} holds runs of the user {before.user}", _OTHER)
-        said = {"server": server, "key": secret, "viewer": viewer.to_json()}
-        with told(path):
-            write_whole(path, json.dumps(said, indent=1).encode())
-            sync_folder(self.folder)
-        return viewer
 
     # Taking.
 
@@ -166,10 +137,13 @@ class Spool:
                 return 0
             held = self._create(of)
         with held.lock:
+            if self._held.get(of) is not held:
+                raise _not_there(0)  # it was removed a moment ago
             at = self._reach(held)
             if start != at:
                 raise _not_there(at)
             if data:
+                self._unanswer(held)
                 held.position = None  # should the write fail, the file says how far it reaches
                 with told(held.run_dir.journal):
                     write_at(held.run_dir.journal, start, data[: end - start])
@@ -182,22 +156,34 @@ class Spool:
         held = self._known(of)
         missing, folders = set(), set()
         with held.lock:
+            if self._known(of) is not held:
+                raise _unknown(of)  # it was removed a moment ago, and comes again
             for entry in files:
                 blob = self.blobs.find(entry.digest)
-                if blob is None:
-                    missing.add(entry.digest)
-                    continue
                 path = held.run_dir.files / entry.path
                 with told(path):
-                    _check_size(blob, entry)
-                    if _place(held.run_dir.files, path, blob):
-                        folders.update({path.parent, *path.parent.parents} - {*self._runs.parents})
+                    try:
+                        new = blob is not None and self._name(held, path, blob, entry)
+                    except FileNotFoundError:  # dropped a moment ago
+                        blob = None
+                if blob is None:
+                    missing.add(entry.digest)
+                elif new:
+                    folders.update({path.parent, *path.parent.parents} - {*self._runs.parents})
         for folder in sorted(folders, reverse=True):
             with told(folder):
                 sync_folder(folder)
         if folders:
             self.stir(held.run_dir)
         return sorted(missing)
+
+    def _name(self, held: _Held, path: Path, blob: Path, entry: FileEntry) -> bool:
+        """Whether a blob was not the file before that it is now."""
+        check_size(blob, entry)
+        new = place(held.run_dir.files, path, blob)
+        if new:
+            self._unanswer(held)
+        return new
 
     def stir(self, run_dir: RunDir) -> None:
         """Let whoever follows the run look at all of it again."""
@@ -243,6 +229,58 @@ class Spool:
         self._hear(held, claim.writer, claimed=True)
         return held.run_dir
 
+    # Letting go.
+
+    def holds(self, of: JournalPath) -> bool:
+        """Whether anything of a journal is here."""
+        return of in self._held
+
+    def answer(self, of: JournalPath) -> None:
+        """Its sender is about to be given the server's receipt, and needs nothing more."""
+        held = self._known(of)
+        with held.lock, told(held.run_dir.path):
+            _answered_mark(held.run_dir).touch()
+            held.answered = True
+
+    def settled(self) -> list[RunDir]:
+        """The runs whose senders have their receipts, or were not heard of since a week."""
+        with self._lock:
+            every = list(self._held.values())
+        return [held.run_dir for held in every if held.answered or _is_old(held.run_dir.receipt)]
+
+    def remove(self, run_dir: RunDir, before: Sight, digests: Iterable[str]) -> None:
+        """Remove a run, and those of these blobs that are no other's.
+
+        Args:
+            run_dir: the run.
+            before: how it looked when it was proven to be at the server.
+            digests: of its files.
+
+        Raises:
+            UnconfirmedError: more of it came meanwhile.
+            StorageError: the disk said no.
+        """
+        held = self._by_run[run_dir]
+        gone = run_dir.path.with_name(f".{run_dir.path.name}.gone")
+        with held.lock, told(run_dir.path):
+            shutil.rmtree(gone, ignore_errors=True)  # left by a disk that said no
+            if Sight.of(run_dir) != before:
+                raise UnconfirmedError(f"more of {held.of.run} came meanwhile")
+            with self._lock:
+                os.replace(run_dir.path, gone)  # in one step; a rest is removed at the next start
+                del self._held[held.of]
+        with told(gone):
+            shutil.rmtree(gone)
+            for digest in digests:
+                self.blobs.drop(digest)
+
+    def _unanswer(self, held: _Held) -> None:
+        """Its sender has more: it needs another receipt."""
+        if held.answered:
+            held.answered = False
+            with told(held.run_dir.path):
+                _answered_mark(held.run_dir).unlink(missing_ok=True)
+
     # As a source of runs.
 
     def find(self) -> Iterator[RunDir]:
@@ -258,8 +296,7 @@ class Spool:
     def forget(self, run_dir: RunDir) -> None:
         """A run's folder was removed: should it be sent again, it is taken from its beginning."""
         with self._lock:
-            held = self._by_run.pop(run_dir, None)
-            if held is not None:
+            if not run_dir.journal.exists() and (held := self._by_run.pop(run_dir, None)):
                 self._held.pop(held.of, None)
 
     def wishes(self, run_dir: RunDir) -> Wishes:
@@ -287,9 +324,9 @@ class Spool:
     def _load(self) -> None:
         for folder in sorted(self._runs.iterdir()):
             if folder.name.startswith("."):
-                shutil.rmtree(folder)  # never answered: its name was not there yet
+                shutil.rmtree(folder)  # half made and never answered, or half removed
                 continue
-            said = _read(folder / _ADDRESS)
+            said = read_said(folder / _ADDRESS)
             run = RunPath(
                 check_entity(said["entity"]),
                 check_project(said["project"]),
@@ -299,6 +336,7 @@ class Spool:
             held = _Held(of, RunDir(folder / _JOURNAL))
             if _gone_mark(held.run_dir).exists():
                 held.writer, held.claimed = "gone", True
+            held.answered = _answered_mark(held.run_dir).exists()
             self._held[of] = self._by_run[held.run_dir] = held
 
     def _create(self, of: JournalPath) -> _Held:
@@ -326,12 +364,7 @@ class Spool:
     def _known(self, of: JournalPath) -> _Held:
         held = self._held.get(of)
         if held is None:
-            raise RefusedError(
-                f"no journal {of.journal} of run {of.run}",
-                "send its bytes first",
-                status=404,
-                code="not_found",
-            )
+            raise _unknown(of)
         return held
 
     def _reach(self, held: _Held) -> int:
@@ -369,60 +402,19 @@ class Spool:
                     _gone_mark(held.run_dir).unlink(missing_ok=True)
 
 
-_OTHER = "give another folder with --spool: a spool is one user's, for one server"
-
-
-def _take(folder: Path) -> int:
-    """Hold the spool for this process until it ends, however it does."""
-    fd = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-    if sys.platform != "win32":
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            os.close(fd)
-            raise StorageError(
-                f"another relay works in {folder}", "stop it, or give another --spool"
-            ) from error
-        except OSError:  # a filesystem without locks: nothing can be said
-            pass
-    return fd
-
-
 def _gone_mark(run_dir: RunDir) -> Path:
     return run_dir.path / "writer-gone"
 
 
-def _place(root: Path, path: Path, blob: Path) -> bool:
-    """Give a blob the name of a file; False when it has it. What is in the way is no file now."""
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-        if os.path.samestat(os.stat(path), os.stat(blob)):
-            return False
-    for folder in [*path.parents][: len(path.relative_to(root).parts) - 1]:
-        if folder.is_file():
-            folder.unlink()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.is_dir():
-        shutil.rmtree(path)
-    fresh = root.parent / f".place.{threading.get_ident()}"
-    fresh.unlink(missing_ok=True)
+def _answered_mark(run_dir: RunDir) -> Path:
+    return run_dir.path / "receipt-given"
+
+
+def _is_old(path: Path) -> bool:
     try:
-        os.link(blob, fresh)
-    except OSError:  # a filesystem without links
-        shutil.copyfile(blob, fresh)
-        with fresh.open("rb") as file:
-            os.fsync(file.fileno())
-    os.replace(fresh, path)
-    return True
-
-
-def _check_size(blob: Path, entry: FileEntry) -> None:
-    if blob.stat().st_size != entry.size:
-        raise RefusedError(
-            f"{entry.path[:200]} has another size than its bytes",
-            "sync again",
-            status=422,
-            code="invalid",
-        )
+        return time.time() - path.stat().st_mtime > _GIVEN_UP_SECONDS
+    except OSError:  # there is none
+        return False
 
 
 def _digest(path: Path, size: int) -> str:
@@ -430,14 +422,13 @@ def _digest(path: Path, size: int) -> str:
         return digest_of_file(file.fileno(), size)[0]
 
 
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise StorageError(f"cannot read {path} ({error})", "restore it") from error
-    if not isinstance(found, dict):
-        raise StorageError(f"{path} is not what a relay wrote", "restore it")
-    return found
+def _unknown(of: JournalPath) -> RefusedError:
+    return RefusedError(
+        f"no journal {of.journal} of run {of.run}",
+        "send its bytes first",
+        status=404,
+        code="not_found",
+    )
 
 
 def _not_there(position: int) -> RefusedError:
