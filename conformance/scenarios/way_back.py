@@ -82,6 +82,20 @@ def _resumed(cell: Cell) -> None:
     cell.check({**second, "rows": first["rows"] + second["rows"]})
 
 
+def _shared(cell: Cell) -> None:
+    """Each folder of a run that several processes wrote is taken like any other."""
+    for rank in range(2):
+        truth = cell.our_script("shared", id="shared", rank=rank, rows=30, wait_for=[])
+        folder = cell.offline_folders()[-1]
+        _inspect(cell, folder, {"rows": _with_steps(truth), "summary": truth["rows"][-1]})
+    _sync(cell, folder)
+    cell.check({"id": "shared", "rows": _with_steps(truth), "state": "finished"})
+
+
+def _with_steps(truth: dict[str, Any]) -> list[dict[str, Any]]:
+    return [{"_step": step, **row} for step, row in enumerate(truth["rows"])]
+
+
 def _killed(cell: Cell) -> None:
     """Every row for which `log` returned before SIGKILL is there."""
     process = cell.begin_ours("wait", rows=100, pad=100, wait_s=600)
@@ -139,6 +153,7 @@ SCENARIOS = (
     Scenario("back-basic", "`wandb sync` and `wandb leet inspect`: values of every kind", _basic),
     Scenario("back-console", "`wandb sync`: console", _console),
     Scenario("back-resumed", "`wandb sync`: a resumed run", _resumed),
+    Scenario("back-shared", "`wandb sync`: one writer of a shared run", _shared),
     Scenario("back-killed", "`wandb sync`: a run that was killed", _killed),
     Scenario("back-repaired", "`wandb sync`: a run that `holdfast repair` mended", _repaired),
 )

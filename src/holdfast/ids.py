@@ -1,4 +1,4 @@
-"""Names and their grammar: run ids, projects, entities, and the path of a run.
+"""Names and their grammar: run ids, projects, entities, labels, and the path of a run.
 
 Owns what a legal name is. Knows nothing of folders, URLs or records. The grammar is W&B's, so
 that every name a wandb client accepts is accepted here.
@@ -11,7 +11,14 @@ from typing import NamedTuple
 
 from holdfast.errors import UsageError
 
-__all__ = ["RunPath", "check_entity", "check_project", "check_run_id", "new_run_id"]
+__all__ = [
+    "RunPath",
+    "check_entity",
+    "check_label",
+    "check_project",
+    "check_run_id",
+    "new_run_id",
+]
 
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 _FORBIDDEN = frozenset('/\\#?%:"<>|*')
@@ -75,6 +82,11 @@ def check_project(text: str) -> str:
 def check_entity(text: str) -> str:
     """Return ``text`` if it is a legal entity name; raises as `check_run_id`."""
     return _check("entity", text)
+
+
+def check_label(text: str) -> str:
+    """Return ``text`` if it is a legal label of a writer; raises as `check_run_id`."""
+    return _check("label", text)
 
 
 def _check(kind: str, text: str) -> str:

@@ -19,6 +19,12 @@ assert os.environ["WANDB_MODE"] == "offline"
 run = holdfast.init(project="digits", id=sys.argv[1])
 run.log({"loss": 1.0})
 """
+_RANKS = """
+import os, subprocess, sys
+log = "import holdfast; holdfast.init(project='digits', id='shared').log({'loss': 1.0})"
+for rank in "01":
+    subprocess.run([sys.executable, "-c", log], env={**os.environ, "RANK": rank}, check=True)
+"""
 _WAITS = """
 import signal, sys, time, holdfast
 run = holdfast.init(project="digits", id="aaaa")
@@ -43,9 +49,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def start(
-    server: Server, folder: Path, *words: str, url: str = "", script: str = _LOGS
+    server: Server, folder: Path, *words: str, url: str = "", script: str = _LOGS, mode: str = ""
 ) -> subprocess.Popen[str]:
     env = {**environment(server.config), "HOLDFAST_BASE_URL": url or server.url}
+    env["HOLDFAST_MODE"] = mode
     env |= {"HOLDFAST_SILENT": "true", "HOLDFAST_STATE_DIR": str(folder / "state")}
     given = words or ("--", sys.executable, "-c", script, folder.name)
     return subprocess.Popen(
@@ -142,3 +149,15 @@ def test_options_of_the_command_are_its_own(server: Server, folder: Path) -> Non
                   "--limit", "x", "--", "-v")  # fmt: skip
     out, _ = child.communicate(timeout=60)
     assert out == "['--limit', 'x', '--', '-v']\n"
+
+
+def test_a_job_whose_ranks_write_one_run(server: Server, tmp_path: Path) -> None:
+    child = start(server, tmp_path, script=_RANKS, mode="shared")
+    out, err = child.communicate(timeout=60)
+    assert child.returncode == 0, out + err
+    run = server.api().run("local/digits/shared")
+    assert [(row["_label"], row["loss"]) for row in run.scan_history()] == [
+        ("rank_0", 1.0),
+        ("rank_1", 1.0),
+    ]
+    assert (run.state, run.proof) == ("finished", "confirmed")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.errors import StorageError
-from holdfast.rundir import RunDir, create
+from holdfast.rundir import RunDir, create, discover, of_folder, runs_with_id
 
 NOW = datetime(2026, 11, 21, 10, 15, 0)  # noqa: DTZ001  folder names are in local time
 
@@ -74,6 +74,9 @@ def test_the_same_id_in_the_same_second(wandb: Path) -> None:
     ]
     assert {run.run_id for run in runs} == {"a"}
     assert {run.started for run in runs} == {"20261121_101500"}
+    for run in runs:
+        run.journal.touch()
+    assert list(discover(wandb)) == runs
 
 
 def test_many_at_once_get_a_folder_each(wandb: Path) -> None:
@@ -128,3 +131,22 @@ def test_a_name_too_long_for_the_filesystem(wandb: Path) -> None:
 def test_a_run_is_known_by_its_journal(path: str, run_id: str, started: str) -> None:
     run = RunDir(Path(path))
     assert (run.run_id, run.started) == (run_id, started)
+
+
+def test_folders_of_several_writers(wandb: Path) -> None:
+    runs = [create(wandb, "a-1", online=False, now=NOW, label="rank_0") for _ in range(2)]
+    runs.append(create(wandb, "a-1", online=False, now=NOW, label="rank_0-1"))
+    runs.append(create(wandb, "a-1", online=False, now=NOW))
+    assert [run.path.name for run in runs] == [
+        "offline-run-20261121_101500-a-1%rank_0",
+        "offline-run-20261121_101500-a-1%rank_0%1",
+        "offline-run-20261121_101500-a-1%rank_0-1",
+        "offline-run-20261121_101500-a-1",
+    ]
+    assert [run.label for run in runs] == ["rank_0", "rank_0", "rank_0-1", ""]
+    for run in runs:
+        run.journal.touch()
+        assert (run.run_id, run.started) == ("a-1", "20261121_101500")
+        assert of_folder(run.path) == run
+    assert set(runs_with_id(wandb, "a-1", "rank_0")) == set(runs[:2])
+    assert set(runs_with_id(wandb, "a-1")) == set(runs)

@@ -147,7 +147,7 @@ def test_unknown_settings() -> None:
     with pytest.raises(UsageError, match="there is no setting 'projekt'; did you mean 'project'"):
         Settings(projekt="digits")
     # wandb's settings that have nothing to act on, and its experimental ones, do not stop a script
-    settings = Settings(init_timeout=300, start_method="thread", x_label="rank_0", _offline=True)
+    settings = Settings(init_timeout=300, start_method="thread", x_primary=False, _offline=True)
     assert dict(settings.values) == {}
 
 

@@ -188,6 +188,17 @@ def test_a_run_record_that_is_lost_is_made_up(tmp_path: Path) -> None:
     assert said.replaces == [other, first]  # as it is now, and as the receipt has it
 
 
+def test_the_label_of_one_of_several_writers_is_in_the_name_of_its_folder(tmp_path: Path) -> None:
+    run_dir = make_run(tmp_path, "aaaa", project="digits")
+    path = run_dir.path.rename(f"{run_dir.path}%rank_3")
+    run_dir = RunDir(path / run_dir.journal.name)
+    flip(run_dir, frame_of(run_dir, "run").start + 9)
+    repaired(run_dir)
+    said = replay(run_dir.journal)
+    assert said.run is not None
+    assert (said.run.run_id, said.run.label) == ("aaaa", "rank_3")
+
+
 def test_a_lost_journal_comes_back_from_files(tmp_path: Path) -> None:
     files = {
         "config.yaml": b"lr:\n    value: 0.1\nodd:\n    value: !!set {a}\n",

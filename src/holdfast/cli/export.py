@@ -82,13 +82,14 @@ def _find(args: argparse.Namespace) -> tuple[list[RunDir], list[HoldfastError]]:
 
 
 def _write_html(args: argparse.Namespace) -> int:
-    """One page of all runs; folders of one run are one run."""
+    """One page of all runs; folders of one run are one run, of several writers one each."""
     if args.out is not None or args.split:
         raise UsageError("--html with --out or --split", "write the page and the pack one by one")
     runs, errors = _find(args)
     folders: dict[str, list[RunDir]] = {}
     for run_dir in runs:
-        folders.setdefault(f"{run_dir.path.parent.resolve()}/{run_dir.run_id}", []).append(run_dir)
+        name = f"{run_dir.path.parent.resolve()}/{run_dir.run_id}%{run_dir.label}"
+        folders.setdefault(name, []).append(run_dir)
     stories: list[Story] = []
     for some in folders.values():
         try:

@@ -17,7 +17,15 @@ from holdfast.errors import HoldfastError
 from holdfast.rundir import RunDir
 from holdfast.sync.report import Outcome
 
-__all__ = ["Progress", "count_text", "outcome_line", "size_text", "tell_errors", "tell_trace"]
+__all__ = [
+    "Progress",
+    "count_text",
+    "named",
+    "outcome_line",
+    "size_text",
+    "tell_errors",
+    "tell_trace",
+]
 
 _LINE_SECONDS = 10.0
 
@@ -102,7 +110,7 @@ def _bar(stream: TextIO) -> Any:
 
 def outcome_line(outcome: Outcome) -> str:
     """How one run fared, in one line."""
-    name = outcome.run or str(outcome.run_dir.path)
+    name = named(outcome.run, outcome.run_dir)
     if not outcome.ok:
         return f"✗ {name}: {outcome.error}"
     if outcome.state == "empty":
@@ -128,6 +136,13 @@ def tell_trace(trace: str) -> None:
     """The traceback of a defect of Holdfast, for the report that its error asks for."""
     if trace:
         print(trace, file=sys.stderr)
+
+
+def named(run: str, run_dir: RunDir) -> str:
+    """A run as it is called, and which of its writers the folder is of; the folder if unknown."""
+    if not run:
+        return str(run_dir.path)
+    return f"{run} ({run_dir.label})" if run_dir.label else run
 
 
 def size_text(size: float) -> str:

@@ -97,7 +97,8 @@ def run(args: argparse.Namespace) -> int:
 def _environment(settings: Settings) -> dict[str, str]:
     if settings.mode == "disabled":
         return dict(os.environ)
-    return {**os.environ, "HOLDFAST_MODE": "offline", "WANDB_MODE": "offline"}
+    mode = "shared" if settings.mode == "shared" else "offline"  # as local, of several writers
+    return {**os.environ, "HOLDFAST_MODE": mode, "WANDB_MODE": "offline"}
 
 
 class _Child:

@@ -12,7 +12,14 @@ from typing import Any
 from holdfast.cli.codes import shared_code
 from holdfast.cli.contact import meet
 from holdfast.cli.keys import find_key
-from holdfast.cli.progress import Progress, count_text, size_text, tell_errors, tell_trace
+from holdfast.cli.progress import (
+    Progress,
+    count_text,
+    named,
+    size_text,
+    tell_errors,
+    tell_trace,
+)
 from holdfast.errors import NotFoundError
 from holdfast.rundir import RunDir
 from holdfast.settings import load
@@ -102,7 +109,7 @@ def _check_all(
 
 
 def _lines(result: Verified) -> list[str]:
-    name = result.run or str(result.run_dir.path)
+    name = named(result.run, result.run_dir)
     more = [f"    {note}" for note in result.notes]
     if result.errors:
         first, *rest = result.errors

@@ -46,7 +46,7 @@ class Earlier(NamedTuple):
 
 
 def find(
-    root: Path, run_id: str, resume: str, warn: Callable[[str, str], None]
+    root: Path, run_id: str, resume: str, warn: Callable[[str, str], None], label: str = ""
 ) -> tuple[str, Earlier | None]:
     """The id of the run to start, and what is there of it already.
 
@@ -55,6 +55,7 @@ def find(
         run_id: the id that was asked for; may be empty.
         resume: ``allow``, ``must``, ``never``, ``auto``, or empty for a new run in any case.
         warn: called with a kind and a line about what cannot be read.
+        label: which of several writers of the run asks: only its own folders count.
 
     Raises:
         UsageError: ``must`` and there is none, ``never`` and there is one.
@@ -64,7 +65,7 @@ def find(
         run_id = _unfinished(root) if job is None else _of_job(root, job)
     if resume == "must" and not run_id:
         raise UsageError("resume='must' without a run id", "give id= or WANDB_RUN_ID")
-    folders = runs_with_id(root, run_id) if run_id else []
+    folders = runs_with_id(root, run_id, label) if run_id else []
     if resume == "must" and not folders:
         raise UsageError(
             f"resume='must', but there is no run {run_id!r} in {root}",
@@ -138,6 +139,8 @@ def _of_job(root: Path, job: Job) -> str:
 def _unfinished(root: Path) -> str:
     """The id of the last run here if it did not finish, by our note or by W&B's; else empty."""
     spec = read_spec(root)
+    if spec is not None and spec.get("label"):
+        return ""  # one of several writers of a run: who goes on alone is none of them
     if spec is not None:
         return str(spec.get("run_id", "")) if spec.get("state") != "finished" else ""
     try:

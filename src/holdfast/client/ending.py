@@ -83,12 +83,14 @@ def spec_of(run: Run, held: Held, state: str) -> dict[str, Any]:
         "entity": run.entity,
         "state": state,
         "started_at": run.start_time,
+        "label": run._info.label,
     }
 
 
 def job_key(settings: Settings) -> str:
     """What the note of this run's job is called; empty when there is to be none."""
-    job = job_of() if settings.resume == "auto" else None
+    # The writers of a shared run need no note to find their run: its id is given, or the job's.
+    job = job_of() if settings.resume == "auto" and settings.mode != "shared" else None
     return job.key if job is not None else ""
 
 

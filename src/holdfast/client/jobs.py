@@ -24,6 +24,7 @@ class Job(NamedTuple):
         restarts: how many times the job was begun again.
         nodes: the machines, as the scheduler lists them.
         rank: this process among those of the job.
+        cluster: its name.
     """
 
     scheduler: str
@@ -32,6 +33,17 @@ class Job(NamedTuple):
     restarts: str = ""
     nodes: str = ""
     rank: str = ""
+    cluster: str = ""
+
+    @property
+    def run_id(self) -> str:
+        """An id for the run that all its processes write: the same in each, and after a requeue.
+
+        >>> Job("slurm", "17", rank="2", cluster="juno").run_id
+        'slurm-juno-17'
+        """
+        index = self.array_index if self.scheduler == "lsf" else ""
+        return _name(self.scheduler, self.cluster, self.id, index)
 
     @property
     def key(self) -> str:
@@ -41,8 +53,8 @@ class Job(NamedTuple):
         ('pbs-17_3_.head', 'slurm-17-2')
         """
         rank = "" if self.rank in ("", "0") else self.rank
-        parts = [self.scheduler, self.id, self.array_index if self.scheduler == "lsf" else "", rank]
-        return re.sub(r"[^\w.-]", "_", "-".join(part for part in parts if part))
+        index = self.array_index if self.scheduler == "lsf" else ""
+        return _name(self.scheduler, self.id, index, rank)
 
     def metadata(self) -> dict[str, str]:
         """What is known of it, without what is empty."""
@@ -67,6 +79,7 @@ def job_of(environ: Mapping[str, str] = os.environ) -> Job | None:
             get("SLURM_RESTART_COUNT", ""),
             get("SLURM_JOB_NODELIST", ""),
             get("SLURM_PROCID", ""),
+            get("SLURM_CLUSTER_NAME", ""),
         )
     if number := get("PBS_JOBID"):
         index = get("PBS_ARRAY_INDEX") or get("PBS_ARRAYID", "")
@@ -77,6 +90,10 @@ def job_of(environ: Mapping[str, str] = os.environ) -> Job | None:
         hosts = " ".join(dict.fromkeys(get("LSB_HOSTS", "").split()))
         return Job("lsf", number, "" if index == "0" else index, again, hosts, get("RANK", ""))
     return None
+
+
+def _name(*parts: str) -> str:
+    return re.sub(r"[^\w.-]", "_", "-".join(part for part in parts if part))
 
 
 def _nodes_in(path: str) -> str:

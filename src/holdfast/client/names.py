@@ -6,6 +6,7 @@ Owns the words. Must not know what a run is. Uniqueness is the run id's business
 from __future__ import annotations
 
 import os
+from zlib import crc32
 
 __all__ = ["new_name"]
 
@@ -23,9 +24,11 @@ _SECOND = """
 """
 
 
-def new_name() -> str:
-    """A name such as ``quiet-river-412``."""
-    first, second, high, low = os.urandom(4)
+def new_name(run_id: str = "") -> str:
+    """A name such as ``quiet-river-412``; with a run id, the same wherever it is asked for."""
+    first, second, high, low = (
+        crc32(run_id.encode()).to_bytes(4, "big") if run_id else os.urandom(4)
+    )
     firsts, seconds = _FIRST.split(), _SECOND.split()
     number = 1 + (high << 8 | low) % 999
     return f"{firsts[first % len(firsts)]}-{seconds[second % len(seconds)]}-{number}"

@@ -71,7 +71,10 @@ class Observer:
         if self._sampler is not None and self._guard.metrics_only:
             self._guard.readings += 1
         elif self._sampler is not None:
-            self._write(encode.stats(self._sampler.read(), time()))
+            values = self._sampler.read()
+            if label := self._settings.label:  # of one of several writers, as wandb names them
+                values = {f"{key}/l:{label}": value for key, value in values.items()}
+            self._write(encode.stats(values, time()))
 
     def _add(self, found: dict[str, Any]) -> None:
         self._found.update(found)

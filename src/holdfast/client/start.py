@@ -26,6 +26,7 @@ from holdfast.client.metrics import Definitions
 from holdfast.client.names import new_name
 from holdfast.client.notice import Notices, near
 from holdfast.client.preempt import watch_signals
+from holdfast.client.ranks import rank_of_process, take_part
 from holdfast.client.recorder import Beginning, Recorder
 from holdfast.client.run import Held, Run
 from holdfast.client.silence import SilentRecorder
@@ -79,7 +80,7 @@ def init(  # noqa: PLR0913  wandb's signature
         group: the group of runs that this one belongs to.
         job_type: what the run does: train, eval, …
         dir: the folder in which the ``wandb`` folder lies; by default the current one.
-        mode: ``offline``, ``online`` or ``disabled``.
+        mode: ``offline``, ``online``, ``shared`` (several processes write one run) or ``disabled``.
         resume: ``allow``, ``must``, ``never`` or ``auto`` (also True): go on with the earlier
             folders of the run with this id that lie in the same place.
         settings: a `Settings` or dict with any of the settings.
@@ -163,13 +164,14 @@ def _previous(settings: Settings) -> Run | None:
 
 
 def _begin(settings: Settings, config: dict[str, Any]) -> Run:
-    notices = Notices(silent=settings.silent, quiet=settings.quiet)
-    if _writes_nothing(settings, notices):
+    if _writes_nothing(settings):
         info = _info(settings, settings.run_id or new_run_id(), None)
         return Run(info, settings, SilentRecorder(), config)
+    take_part(settings)
+    notices = Notices(silent=settings.silent, quiet=settings.quiet)
     root = Path(settings.wandb_dir)
     run_id = check_run_id(settings.run_id) if settings.run_id else ""
-    run_id, before = earlier.find(root, run_id, settings.resume, notices.warn_once)
+    run_id, before = earlier.find(root, run_id, settings.resume, notices.warn_once, settings.label)
     info = _info(settings, run_id or new_run_id(), before)
     if before is not None:
         config = {**before.replay.config, **config}
@@ -186,7 +188,8 @@ def _open(
     """Make the folder and the journal, and write the first records."""
     root = Path(settings.wandb_dir)
     now = datetime.fromtimestamp(info.start_time)  # noqa: DTZ006  W&B names folders in local time
-    run_dir = create(root, info.run_id, online=settings.mode == "online", now=now)
+    online = settings.mode == "online"
+    run_dir = create(root, info.run_id, online=online, now=now, label=info.label)
     trouble = DiskTrouble(run_dir.path, notices)
     writer = Writer(
         run_dir.journal,
@@ -225,26 +228,17 @@ def _write_ignored(settings: Settings, run_dir: RunDir, notices: Notices) -> Non
         notices.warn(f"{IGNORE_FILE} counts for nothing, it cannot be read or written ({error})")
 
 
-def _writes_nothing(settings: Settings, notices: Notices) -> bool:
+def _writes_nothing(settings: Settings) -> bool:
     if settings.mode == "disabled":
         return True
-    rank = _rank()
-    if not rank or settings.all_ranks:
+    rank = rank_of_process()
+    if not rank or settings.all_ranks or settings.mode == "shared":
         return False
-    notices.warn(
-        f"rank {rank} of a distributed job logs nothing, rank 0 does; if each rank is a run of its "
-        "own, set HOLDFAST_ALL_RANKS=true"
+    Notices(silent=settings.silent).warn(
+        f"rank {rank} of a distributed job logs nothing, rank 0 does; if all are to write the one "
+        "run, set HOLDFAST_MODE=shared; if each is a run of its own, HOLDFAST_ALL_RANKS=true"
     )
     return True
-
-
-def _rank() -> int:
-    """The rank that a launcher gave this process; 0 when there is none."""
-    for name in ("RANK", "SLURM_PROCID"):
-        value = os.environ.get(name, "")
-        if value.isdigit():
-            return int(value)
-    return 0
 
 
 def _info(settings: Settings, run_id: str, before: earlier.Earlier | None) -> RunInfo:
@@ -263,6 +257,7 @@ def _info(settings: Settings, run_id: str, before: earlier.Earlier | None) -> Ru
         resumed=before is not None,
         starting_step=before.next_step if before is not None else 0,
         sweep_id=settings.sweep_id,
+        label=settings.label,
     )
     if old is not None:
         for field in ("entity", "name", "notes", "tags", "group", "job_type", "sweep_id"):
@@ -270,7 +265,9 @@ def _info(settings: Settings, run_id: str, before: earlier.Earlier | None) -> Ru
                 info = info._replace(**{field: getattr(old, field)})
         if settings.source("project") == "default" and old.project:
             info = info._replace(project=old.project)
-    return info if info.name else info._replace(name=new_name())
+    if info.name:
+        return info
+    return info._replace(name=new_name(run_id if info.label else ""))  # all writers find one name
 
 
 def _beginning(before: earlier.Earlier | None) -> Beginning:
@@ -306,9 +303,10 @@ def _follow(settings: Settings, run_dir: Any, notices: Notices) -> Any:
 
 
 def _say_start(run: Run, held: Held) -> None:
+    label = f", as {run._info.label}" if run._info.label else ""
     resumed = f", resumed at step {run.step}" if run.resumed else ""
     run._notices.say(
-        f"run {run.name} ({run.id}) in project {run.project}{resumed}",
+        f"run {run.name} ({run.id}) in project {run.project}{label}{resumed}",
         f"its journal lies in {near(held.run_dir.path)}",
     )
 

@@ -85,9 +85,10 @@ def _run(story: Story) -> dict[str, Any]:
     replay, info = story.replay, story.replay.run
     run_id = info.run_id if info is not None else story.folders[-1].run_id
     started = info.start_time if info is not None else 0.0
+    name = (info.name if info is not None else "") or run_id
     return {
         "id": run_id,
-        "name": (info.name if info is not None else "") or run_id,
+        "name": f"{name} · {info.label}" if info is not None and info.label else name,
         "project": info.project if info is not None else "",
         "state": story.state,
         "facts": _facts(story, started),
@@ -126,6 +127,7 @@ def _facts(story: Story, started: float) -> list[tuple[str, str]]:
             ("job type", info.job_type),
             ("tags", ", ".join(info.tags)),
             ("host", info.host),
+            ("label", info.label),
         ]
     folders = ", ".join(run_dir.path.name for run_dir in story.folders)
     return [(name, text) for name, text in [*facts, ("folder", folders)] if text]

@@ -43,7 +43,7 @@ _TELEMETRY, _METRIC, _OUTPUT_RAW, _RUN, _EXIT = 11, 12, 13, 17, 18
 _HEADER, _PREEMPTING, _ENVIRONMENT = 21, 23, 26
 _WRITER_INFO = _OPEN_ROW = _CLEARED = _JOB = 1000
 _STREAM_COUNTS = 1001
-_PAUSED = 1002
+_PAUSED = _LABEL = 1002
 
 _POLICIES = {"now": 0, "end": 1, "live": 2}
 _AGGREGATES = ("min", "max", "mean", "best", "last", "none", "copy", "first")
@@ -54,7 +54,8 @@ class RunInfo(NamedTuple):
     """Who a run is: what its ``run`` record says. ``start_time`` is in Unix seconds.
 
     ``branch_run`` is the run whose rows up to ``branch_step`` this one goes on from: another that
-    it was forked off, or itself, rewound.
+    it was forked off, or itself, rewound. ``label`` tells apart writers of one run that write it at
+    the same time.
     """
 
     run_id: str
@@ -74,6 +75,7 @@ class RunInfo(NamedTuple):
     sweep_id: str = ""
     branch_run: str = ""
     branch_step: int = 0
+    label: str = ""
 
 
 class StreamCounts(NamedTuple):
@@ -156,6 +158,7 @@ def run(
         value = struct.pack("<Bd", 2 << 3 | 1, info.branch_step)
         body.append(_sub(23, _text(1, info.branch_run) + value + _text(3, "_step")))
     body.extend(_text(_CLEARED, name) for name in cleared)
+    body.append(_text(_LABEL, info.label))
     return _sub(_RUN, b"".join(body))
 
 

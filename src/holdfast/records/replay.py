@@ -346,6 +346,7 @@ class Replay:
             sweep_id=record.sweep_id,
             branch_run=record.branch_point.run,
             branch_step=float_step(record.branch_point.value),
+            label=record.label,
         )
         if self.run is not None:  # a later run record changes what it names
             said = {name: value for name, value in new._asdict().items() if value}

@@ -171,8 +171,11 @@ class Run:
     ) -> Iterator[dict[str, Any]]:
         """Every row in order, exactly as logged, as a stream.
 
+        Of a run that several processes write at the same time, rows come writer after writer, and
+        ``_label`` says whose each is.
+
         Args:
-            keys: only rows that have all of these, cut down to them and ``_step``.
+            keys: only rows that have all of these, cut down to them, ``_step`` and ``_label``.
             page_size: taken for compatibility; rows come as one stream.
             min_step: the first step wanted.
             max_step: the step before which to end, as in W&B: it is not included.

@@ -53,7 +53,8 @@ def discover(path: Path, *, on_error: Callable[[OSError], None] | None = None) -
             continue
         key = (status.st_dev, status.st_ino) if status.st_ino else (0, hash(journal))
         found.setdefault(key, RunDir(journal))
-    yield from sorted(found.values(), key=lambda run: (run.started, str(run.journal)))
+    # The folder before the journal: of two of one second the first has no number behind it.
+    yield from sorted(found.values(), key=lambda run: (run.started, run.path, run.journal.name))
 
 
 def lost_runs(path: Path) -> Iterator[RunDir]:
@@ -66,10 +67,18 @@ def lost_runs(path: Path) -> Iterator[RunDir]:
         subfolders[:] = sorted(name for name in subfolders if name not in skip)
 
 
-def runs_with_id(root: Path, run_id: str) -> list[RunDir]:
-    """The folders of one run below ``root`` (the ``wandb`` folder), in order of start."""
+def runs_with_id(root: Path, run_id: str, label: str = "") -> list[RunDir]:
+    """The folders of one run below ``root`` (the ``wandb`` folder), in order of start.
+
+    Args:
+        root: the ``wandb`` folder.
+        run_id: the run's id.
+        label: only those of this one of its several writers.
+    """
     journals = root.glob(f"*run-*-*/run-{_escaped(run_id)}{_SUFFIX}")
     runs = [RunDir(journal) for journal in journals if not journal.parent.is_symlink()]
+    if label:
+        runs = [run for run in runs if run.label == label]
     return sorted(runs, key=lambda run: (run.started, _changed(run.journal), str(run.journal)))
 
 

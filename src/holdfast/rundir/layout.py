@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from holdfast.errors import StorageError
+from holdfast.rundir.whole import fresh_name
 
 __all__ = ["RunDir", "create", "of_folder"]
 
-_FOLDER = re.compile(r"(offline-)?run-(\d{8}_\d{6})-(.+)")
+#: ids and labels have no %, so that each can be told by the name
+_FOLDER = re.compile(r"(?:offline-)?run-(\d{8}_\d{6})-([^%]+)(?:%([^%]+)(?:%\d+)?)?")
 _JOURNAL = re.compile(r"run-(.+)\.wandb")
 
 
@@ -38,14 +40,20 @@ class RunDir(NamedTuple):
         if found := _JOURNAL.fullmatch(self.journal.name):
             return found[1]
         if found := _FOLDER.fullmatch(self.path.name):
-            return found[3]
+            return found[2]
         return self.journal.stem
+
+    @property
+    def label(self) -> str:
+        """Which of several writers of the run it is of, as the folder's name says; else empty."""
+        found = _FOLDER.fullmatch(self.path.name)
+        return (found[3] or "") if found else ""
 
     @property
     def started(self) -> str:
         """When the run began, as the folder's name says (``YYYYMMDD_HHMMSS``), else empty."""
         found = _FOLDER.fullmatch(self.path.name)
-        return found[2] if found else ""
+        return found[1] if found else ""
 
     @property
     def files(self) -> Path:
@@ -71,19 +79,26 @@ class RunDir(NamedTuple):
 def of_folder(path: Path) -> RunDir | None:
     """The run of a folder that is named as W&B names run folders, journal or not; else None."""
     found = _FOLDER.fullmatch(path.resolve().name)
-    return RunDir(path / f"run-{found[3]}.wandb") if found else None
+    return RunDir(path / f"run-{found[2]}.wandb") if found else None
 
 
-def create(root: Path, run_id: str, *, online: bool, now: datetime) -> RunDir:
+def create(root: Path, run_id: str, *, online: bool, now: datetime, label: str = "") -> RunDir:
     """Make the folder of a new run below ``root`` (the ``wandb`` folder), and its subfolders.
 
     The link ``latest-run`` is turned to it where the system has links.
+
+    Args:
+        root: the ``wandb`` folder.
+        run_id: the run's id.
+        online: whether it is sent while it goes on.
+        now: when it begins.
+        label: which of several writers of the run the folder is for; empty for the only one.
 
     Raises:
         StorageError: the folder cannot be made.
     """
     stem = f"{'' if online else 'offline-'}run-{now:%Y%m%d_%H%M%S}-{run_id}"
-    path = _make_unique(root, stem)
+    path = _make_unique(root, f"{stem}%{label}%" if label else f"{stem}-")
     run_dir = RunDir(path / f"run-{run_id}.wandb")
     try:
         for folder in (run_dir.files, run_dir.logs, path / "tmp" / "code"):
@@ -94,10 +109,16 @@ def create(root: Path, run_id: str, *, online: bool, now: datetime) -> RunDir:
     return run_dir
 
 
-def _make_unique(root: Path, stem: str) -> Path:
-    """A folder that did not exist; a clash (same id, same second) gets a number behind it."""
+def _make_unique(root: Path, numbered: str) -> Path:
+    """A folder that did not exist; a clash (same id, same second) gets a number behind it.
+
+    Args:
+        root: where to make it.
+        numbered: its name, and the sign that stands before a number.
+    """
+    stem = numbered[:-1]
     for attempt in range(100):
-        path = root / (stem if attempt == 0 else f"{stem}-{attempt}")
+        path = root / (f"{numbered}{attempt}" if attempt else stem)
         try:
             path.mkdir(parents=True)
         except FileExistsError:
@@ -117,7 +138,7 @@ def _cannot(path: Path, error: OSError) -> StorageError:
 
 def _point(link: Path, target: Path) -> None:
     """Turn a link to ``target`` in one step. A convenience: without it nothing is lost."""
-    fresh = link.with_name(f".{link.name}.{os.getpid()}")
+    fresh = fresh_name(link)
     with contextlib.suppress(OSError, NotImplementedError):
         fresh.symlink_to(target.name, target_is_directory=True)
         os.replace(fresh, link)

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
 from pathlib import Path
 
-__all__ = ["replace_text"]
+__all__ = ["fresh_name", "replace_text"]
+
+
+def fresh_name(path: Path) -> Path:
+    """A name beside ``path`` that nobody else has, on no machine that shares the filesystem."""
+    return path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}")
 
 
 def replace_text(path: Path, text: str, *, scratch: Path | None = None) -> int:
@@ -31,7 +35,7 @@ def replace_text(path: Path, text: str, *, scratch: Path | None = None) -> int:
         OSError: the disk said no; the old file stands.
     """
     folder = path.parent if scratch is None else scratch
-    fresh = folder / f".{path.name}.{os.getpid()}.{threading.get_ident()}"
+    fresh = fresh_name(folder / path.name)
     try:
         if scratch is not None:
             scratch.mkdir(exist_ok=True)

@@ -83,9 +83,10 @@ class Settings:
     """
 
     mode = Setting(
-        kinds.choice("online", "offline", "disabled", run="online", dryrun="offline"),
+        kinds.choice("online", "offline", "shared", "disabled", run="online", dryrun="offline"),
         "offline",
-        "offline: log to the disk; online: also start `holdfast sync --follow`; disabled: nothing",
+        "offline: log to the disk; online: also start `holdfast sync --follow`; shared: offline, "
+        "as one of several writers of one run; disabled: nothing",
         wandb=("WANDB_MODE",),
     )
     disabled = Setting(
@@ -116,6 +117,14 @@ class Settings:
     )
     run_id = Setting(
         kinds.text, "", "the run's id; default: eight random characters", wandb=("WANDB_RUN_ID",)
+    )
+    label = Setting(
+        kinds.text,
+        "",
+        "in mode shared: which writer of the run this is; default: `rank_N` by the launcher's "
+        "rank, else the machine and six random characters",
+        wandb=("WANDB_X_LABEL",),
+        also=("x_label",),
     )
     group = Setting(
         kinds.text,

@@ -302,7 +302,8 @@ def _clean(run_dir: RunDir, read: _Readable, found: Salvage) -> Iterator[bytes]:
 
 def _made_up(run_dir: RunDir, read: _Readable) -> bytes:
     """A `run` record for a journal that has none: what is known beside it, the receipt best."""
-    info = encode.RunInfo(run_dir.run_id, start_time=start_of(run_dir, read.first_row))
+    start = start_of(run_dir, read.first_row)
+    info = encode.RunInfo(run_dir.run_id, start_time=start, label=run_dir.label)
     spec = read_spec(run_dir.path.parent) or {}
     if spec.get("run_id") == info.run_id:
         entity, project = (str(spec.get(name) or "") for name in ("entity", "project"))

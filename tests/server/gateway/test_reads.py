@@ -227,6 +227,7 @@ def test_a_page_of_a_scan_ends_where_the_next_begins(graph: Graph, greatest: int
     [
         *("", "{", "[]", '{"keys": [1]}', '{"samples": 0}', '{"samples": "1"}'),
         *('{"minStep": 1.5}', '{"maxStep": 1e300}', '{"minStep": true}'),
+        *('{"keys": [["a"]]}', '{"keys": "loss"}', '{"keys": {"loss": 1}}'),
     ],
 )
 def test_specs_that_are_none(graph: Graph, spec: str) -> None:

@@ -56,8 +56,11 @@ export interface Journal {
   /** The damaged journals that this one was repaired from; its gaps are theirs. */
   replaces: string[];
   complete: boolean;
+  exit_code: number | null;
   /** Empty: a sender brought it. "edits": changes made afterwards. Else the server wrote down what a client sent. */
   role: string;
+  /** Which of several writers of the run wrote it; empty when it has one at a time. */
+  label: string;
   writer: "alive" | "gone" | "unknown" | "client";
   proof: Proof;
   first_step: number | null;
@@ -100,6 +103,8 @@ export interface Mark {
 export interface Line {
   run: string;
   key: string;
+  /** Of several writers of the run each has a line. */
+  label: string;
   x: number[];
   y: number[];
   lo: number[];

@@ -6,6 +6,7 @@ import { useEffect, useMemo, useRef, useState } from "react";
 import { ApiError } from "../api/http.ts";
 import type { Line } from "../api/types.ts";
 import { onRefusal } from "./refusal.ts";
+import { linesByRun } from "./series.ts";
 import { fetchTogether, type OneKey } from "./together.ts";
 
 /** One panel's question: one key over the shown runs. */
@@ -13,8 +14,8 @@ export type PanelWanted = OneKey;
 
 interface Kept {
   version: number;
-  /** null: the run has no such metric. */
-  line: Line | null;
+  /** One for each writer of the run; none: it has no such metric. */
+  lines: readonly Line[];
 }
 
 type Shelf = Map<string, Kept>;
@@ -45,7 +46,7 @@ type Versions = ReadonlyMap<string, number>;
 /** What is kept for a run, whether or not it is of its latest version. */
 function keptFor(wanted: PanelWanted, run: string): Kept | undefined {
   const whole = shelfOf(shelfName(wanted, null)).get(run);
-  if (wanted.span === null || (whole && (whole.line === null || whole.line.exact))) return whole;
+  if (wanted.span === null || whole?.lines.every((line) => line.exact)) return whole;
   return shelfOf(shelfName(wanted, wanted.span)).get(run);
 }
 
@@ -55,12 +56,12 @@ export function missingRuns(wanted: PanelWanted, versions: Versions): string[] {
 
 export function keep(wanted: PanelWanted, runs: readonly string[], lines: readonly Line[], versions: Versions): void {
   const shelf = shelfOf(shelfName(wanted, wanted.span));
-  const found = new Map(lines.filter((line) => line.key === wanted.key).map((line) => [line.run, line]));
-  for (const run of runs) shelf.set(run, { version: versions.get(run) ?? 0, line: found.get(run) ?? null });
+  const found = linesByRun(lines.filter((line) => line.key === wanted.key));
+  for (const run of runs) shelf.set(run, { version: versions.get(run) ?? 0, lines: found.get(run) ?? [] });
 }
 
 export function keptLines(wanted: PanelWanted): Line[] {
-  return wanted.runs.flatMap((run) => keptFor(wanted, run)?.line ?? []);
+  return wanted.runs.flatMap((run) => keptFor(wanted, run)?.lines ?? []);
 }
 
 export interface PanelLines {

@@ -22,13 +22,10 @@ export interface Reading {
 
 export function seriesOf(lines: readonly Line[], runs: readonly DrawnRun[], { x: xKey, smoothing, span }: Reading): Series[] {
   const wanders = !(xKey in X_NAMES);
-  const lineOf = new Map(lines.map((line) => [line.run, line]));
-  const plain = runs.flatMap((run): Series[] => {
-    const line = lineOf.get(run.id);
-    if (!line) return [];
-    const { x, y, lo, hi, marks, breaks } = line;
-    return [{ ...run, x, y, raw: null, lo, hi, marks, breaks, wanders }];
-  });
+  const linesOf = linesByRun(lines);
+  const plain = runs.flatMap((run) => (linesOf.get(run.id) ?? []).map(({ label, x, y, lo, hi, marks, breaks }): Series => ({
+    ...(label ? writerOf(run, label) : run), x, y, raw: null, lo, hi, marks, breaks, wanders,
+  })));
   if (smoothing <= 0) return plain;
   return plain.map((one) => {
     // The range is the line's own: runs of other days on a wall clock make no line smoother.
@@ -36,6 +33,22 @@ export function seriesOf(lines: readonly Line[], runs: readonly DrawnRun[], { x:
     const range = Math.min(high - low, span ? span[1] - span[0] : Infinity);
     return { ...one, raw: one.y, y: smooth(one.x, one.y, smoothing, range, one.wanders ? [] : one.breaks) };
   });
+}
+
+/** A run has a line, or one for each of its writers. */
+export function linesByRun(lines: readonly Line[]): Map<string, Line[]> {
+  const found = new Map<string, Line[]>();
+  for (const line of lines) {
+    const some = found.get(line.run);
+    if (some) some.push(line);
+    else found.set(line.run, [line]);
+  }
+  return found;
+}
+
+/** Ids and labels have no %. */
+function writerOf(run: DrawnRun, label: string): DrawnRun {
+  return { ...run, id: `${run.id}%${label}`, name: `${run.name} · ${label}` };
 }
 
 export function xName(x: string): string {

@@ -44,11 +44,11 @@ export function proofSentence(proof: Proof): string {
 
 /** Sentences on one journal: how much of it there is, and what can be said for it. */
 export function journalSentences(journal: Journal): string[] {
-  const { role, rows, first_step: first, last_step: last, position, complete, writer, gaps, replaces } = journal;
+  const { role, rows, first_step: first, last_step: last, position, complete, exit_code: code, writer, gaps, replaces } = journal;
   const steps = first === null || last === null ? "" : `, steps ${first.toLocaleString("en")} to ${last.toLocaleString("en")}`;
   const sentences = [`${plural(rows, "row")}${steps}; ${formatBytes(position)} are here.`];
   if (role === "edits") return [`Changes made after the run: ${formatBytes(position)}.`];
-  if (complete) sentences.push("It ends with its exit record.");
+  if (complete) sentences.push(code ? `It ended with exit code ${code}.` : "It ends with its exit record.");
   else if (writer === "alive") sentences.push("Its writer is alive.");
   else if (writer === "client") sentences.push("A wandb client sends it live.");
   else sentences.push(writer === "gone" ? "It has no exit record, and its writer is gone." : "It has no exit record; nothing is known of its writer.");

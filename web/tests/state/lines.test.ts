@@ -12,7 +12,7 @@ beforeEach(() => {
 });
 
 function line(run: string, change: Partial<Line> = {}): Line {
-  return { run, key: "loss", x: [0, 1], y: [5, 6], lo: [], hi: [], total: 2, exact: true, marks: [], breaks: [], ...change };
+  return { run, key: "loss", label: "", x: [0, 1], y: [5, 6], lo: [], hi: [], total: 2, exact: true, marks: [], breaks: [], ...change };
 }
 
 test("only what is missing or has changed is asked for", () => {
@@ -51,6 +51,16 @@ test("lines become series in the order of the runs; smoothing keeps what was log
   const smoothed = seriesOf([line("a", long)], runs, { x: "_step", smoothing: 0.9, span: null });
   expect(smoothed[0]?.raw).toEqual(long.y);
   expect(smoothed[0]?.y).not.toEqual(long.y);
+});
+
+test("each writer of a run has a line of its own", () => {
+  const written = [line("a", { label: "rank_0" }), line("a", { label: "rank_1", exact: false })];
+  keep(wanted, ["a", "b"], [...written, line("b")], new Map());
+  expect(keptLines(wanted).map(({ run, label }) => [run, label])).toEqual([["a", "rank_0"], ["a", "rank_1"], ["b", ""]]);
+  expect(missingRuns({ ...wanted, span: [0, 1] }, new Map())).toEqual(["a"]);
+  const runs = [{ id: "a", name: "A", colour: "#111" }, { id: "b", name: "B", colour: "#222" }];
+  expect(seriesOf(keptLines(wanted), runs, { x: "_step", smoothing: 0, span: null }).map(({ id, name, colour }) => [id, name, colour]))
+    .toEqual([["a%rank_0", "A · rank_0", "#111"], ["a%rank_1", "A · rank_1", "#111"], ["b", "B", "#222"]]);
 });
 
 test("system metrics have no steps", () => {

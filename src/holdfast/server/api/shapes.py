@@ -130,12 +130,14 @@ class Journal:
 
     journal: str
     role: str
+    label: str
     started_at: float
     position: int
     rows: int
     gaps: list[tuple[int, int]]
     replaces: list[str]
     complete: bool
+    exit_code: int | None
     writer: str
     proof: str
     first_step: int | None
@@ -215,6 +217,7 @@ class Line:
 
     run: str
     key: str
+    label: str
     x: list[float]
     y: list[float]
     lo: list[float]

@@ -92,7 +92,7 @@ class LocalBlobStore:
         """See `BlobStore.append`."""
         path = self._uploads / check_name(upload)
         with self._appending[hash(upload) % _STRIPES], _translated("write", upload):
-            there = path.stat().st_size if path.exists() else 0
+            there = _size(path)
             if there != offset:
                 raise offset_mismatch(there)
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -109,7 +109,7 @@ class LocalBlobStore:
         """See `BlobStore.uploaded`."""
         path = self._uploads / check_name(upload)
         with _translated("look at", upload):
-            return path.stat().st_size if path.exists() else 0
+            return _size(path)
 
     def read_upload(self, upload: str) -> Iterator[bytes]:
         """See `BlobStore.read_upload`."""
@@ -154,6 +154,14 @@ class LocalBlobStore:
             folder.mkdir(exist_ok=True)
             _sync_folder(folder.parent)
         self._made.add(folder)
+
+
+def _size(path: Path) -> int:
+    """How long a file is; 0 without one. It may go, or get another name, at any moment."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _write_all(file: BinaryIO, data: bytes) -> int:

@@ -95,9 +95,10 @@ def _sampled_history(source: Any, context: Context, arguments: _Arguments) -> li
 
 
 def _sampled(entry: RunEntry, context: Context, spec: Mapping[str, Any]) -> list[dict[str, Any]]:
-    keys = tuple(dict.fromkeys(spec.get("keys") or ()))
-    if not all(isinstance(key, str) for key in keys):
+    keys = spec.get("keys") or []
+    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
         raise UsageError("the keys of a spec are no texts", 'write {"keys": ["loss"]}')
+    keys = tuple(dict.fromkeys(keys))
     samples = _samples(spec)
     request = RowsRequest(keys, *_span(spec, samples))
     rows = map(flatten, context.queries.spread(entry.path, request, samples))

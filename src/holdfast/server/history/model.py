@@ -60,6 +60,7 @@ class JournalSource:
         tail_start: a position of the journal.
         rows: how many rows of history the journal has, the tail's included.
         open_row: the row of a step that was not closed yet; it is read as one more row.
+        label: which of several writers of the run wrote it; theirs are not read as one history.
     """
 
     journal: str
@@ -69,6 +70,7 @@ class JournalSource:
     tail_start: int = 0
     rows: int = 0
     open_row: Mapping[str, Any] | None = None
+    label: str = ""
 
 
 class HistoryRow(NamedTuple):

@@ -170,6 +170,7 @@ def _values(held: HeldJournal | None, arrived: _Arrived, writer: str, now: float
         started_at = replay.run.start_time
     return {
         "role": replay.role,
+        "label": "" if replay.run is None else replay.run.label,
         "started_at": started_at,
         "position": arrived.end,
         "replay": replay.to_json(),

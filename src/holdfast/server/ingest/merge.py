@@ -13,7 +13,7 @@ from holdfast.records.replay import Replay
 from holdfast.records.values import dumps, loads
 from holdfast.server.history import merge_kinds, step_array
 from holdfast.server.metastore.runs import JournalFacts
-from holdfast.server.metastore.state import EDITS, journal_proof, shown
+from holdfast.server.metastore.state import CLIENT, EDITS, journal_proof, shown
 
 __all__ = ["heads", "journal_duration", "proof", "said", "told_by"]
 
@@ -29,25 +29,53 @@ _FOLDS: Mapping[str, Callable[[float, float], float]] = {
 def heads(journals: Sequence[JournalFacts]) -> dict[str, Any]:
     """The columns that follow from the short facts of the journals, in reading order.
 
-    A journal of edits says nothing of how the run went.
+    A journal of edits says nothing of how the run went. Of several writers each says it with its
+    last journal, and the run is as the worst off, while none is still at work (`_concern`).
     """
     journals = shown(journals)
     journals = [journal for journal in journals if journal.role != EDITS] or journals
-    last = journals[-1]
-    steps = [step for step in map(_last_step, journals) if step is not None]
-    ended = None if last.exit_code is None else last.started_at + last.duration
+    writers: dict[str, list[JournalFacts]] = {}
+    for journal in journals:
+        writers.setdefault(journal.label, []).append(journal)
+    lasts = [of_one[-1] for of_one in writers.values()]
+    telling = min(lasts, key=_concern)
+    reached = [step for step in map(_last_of, writers.values()) if step is not None]
+    ended = max(last.started_at + last.duration for last in lasts)
     return {
-        "exit_code": last.exit_code,
-        "preempting": last.preempting,
-        "writer": last.writer,
-        "heard_at": last.heard_at,
+        "exit_code": telling.exit_code,
+        "preempting": telling.preempting,
+        "writer": telling.writer,
+        "heard_at": telling.heard_at,
         "started_at": journals[0].started_at,
-        "ended_at": ended,
+        "ended_at": ended if all(last.ended for last in lasts) else None,
         "rows": sum(journal.rows + (journal.open_row is not None) for journal in journals),
-        "last_step": steps[-1] if steps else None,
-        "duration": sum(journal.duration for journal in journals),
+        "last_step": max(reached, default=None),
+        "duration": max(sum(one.duration for one in of_one) for of_one in writers.values()),
         "proof": proof(journals),
     }
+
+
+def _concern(journal: JournalFacts) -> tuple[int, float]:
+    """Which of several writers says how the run is: the least.
+
+    At work, of unknown fate, failed, crashed, taken away, finished. Failed before crashed: where
+    one fails, its launcher kills the others.
+    """
+    if journal.exit_code is not None:
+        place = 2 if journal.exit_code else 5
+    elif journal.writer in {"alive", CLIENT}:
+        place = 0
+    elif journal.writer == "gone":
+        place = 4 if journal.preempting else 3
+    else:
+        place = 1
+    return place, -journal.heard_at
+
+
+def _last_of(journals: Sequence[JournalFacts]) -> int | None:
+    """The last step that a writer reached."""
+    steps = [step for step in map(_last_step, journals) if step is not None]
+    return steps[-1] if steps else None
 
 
 def _last_step(journal: JournalFacts) -> int | None:
@@ -77,11 +105,11 @@ def told_by(journals: Sequence[JournalFacts]) -> list[JournalFacts]:
     A session's journal that the server wrote is read also when the folder's rows count instead: it
     may hold what was changed afterwards, so it is read right after the folder's.
     """
-    counted = shown(journals)
+    counted = {one.pk for one in shown(journals)}
     brought = {one.first_row: place for place, one in enumerate(journals) if not one.role}
     places = {}
     for place, one in enumerate(journals):
-        if one in counted:
+        if one.pk in counted:
             places[one.pk] = (place, 0)
         elif one.role:
             places[one.pk] = (max(place, brought.get(one.first_row, 0)), 1)

@@ -147,6 +147,8 @@ class JournalRow:
     claim: str | None
     replaces: str
     first_row: str | None
+    label: str
+    exit_code: int | None
 
     @property
     def ended(self) -> bool:
@@ -397,7 +399,7 @@ _JOURNAL_COLUMNS = (
         "rows",
         "last_step",
     ),
-    *("complete", "writer", "claim", "replaces", "first_row"),
+    *("complete", "writer", "claim", "replaces", "first_row", "label", "exit_code"),
 )
 
 

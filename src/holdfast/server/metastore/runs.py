@@ -51,6 +51,7 @@ class JournalFacts:
     replaces: str
     records: str
     first_row: str | None
+    label: str
 
     @property
     def ended(self) -> bool:
@@ -98,6 +99,7 @@ _FACTS = (
     journals.c.replaces,
     journals.c.records,
     journals.c.first_row,
+    journals.c.label,
 )
 
 

@@ -145,6 +145,8 @@ journals = Table(
     Column("journal", Text, nullable=False),
     # what a server that writes it itself does with it: server | edits; "" when a sender wrote it
     _words("role"),
+    # which of several writers that write the run at the same time; "" when it has one at a time
+    _words("label"),
     Column("started_at", Double, nullable=False),
     # what the server holds: the end of the last whole frame
     _count("position"),

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from heapq import merge
+from operator import attrgetter
 from typing import Any
 
 from holdfast.ids import RunPath
 from holdfast.server.history import JournalSource, read_console
-from holdfast.server.query.sources import Stores, must_find_run, sources_of
+from holdfast.server.query.sources import Stores, by_writer, must_find_run, sources_of
 from holdfast.server.query.terminal import ScreenLine, Terminal
 
 __all__ = ["Console"]
@@ -64,13 +66,21 @@ class Console:
         with self._lock:
             kept, lines = self._kept.get(pk, ((), []))
         if kept != signature:
-            terminal = Terminal()
-            for text in read_console(sources, self._stores.blobs):
-                terminal.write(text.stream, text.timestamp, text.text)
-            lines = terminal.lines
+            writers = [self._shown(*one) for one in by_writer(sources).items()]
+            # By the clock over all writers; the lines of each stay in their order.
+            lines = list(merge(*writers, key=attrgetter("timestamp")))
             with self._lock:
                 self._kept[pk] = signature, lines
                 self._kept.move_to_end(pk)
                 while len(self._kept) > _MAX_KEPT:
                     self._kept.popitem(last=False)
         return lines
+
+    def _shown(self, label: str, sources: list[JournalSource]) -> list[ScreenLine]:
+        """The lines of one of several writers, each with the label before it."""
+        terminal = Terminal()
+        for text in read_console(sources, self._stores.blobs):
+            terminal.write(text.stream, text.timestamp, text.text)
+        for line in terminal.lines if label else ():
+            line.text = f"[{label}] {line.text}"
+        return terminal.lines

@@ -16,7 +16,7 @@ from holdfast.errors import UsageError
 from holdfast.server.history import JournalSource, read_columns
 from holdfast.server.history.series import Axis, Series, series
 from holdfast.server.metastore import reads
-from holdfast.server.query.sources import Stores, must_find_project, sources_of
+from holdfast.server.query.sources import Stores, by_writer, must_find_project, sources_of
 
 __all__ = ["SYSTEM_PREFIX", "Lines", "LinesRequest"]
 
@@ -54,6 +54,10 @@ class LinesRequest:
     latest: bool = True
 
 
+_Drawn = tuple[tuple[str, Series], ...]
+"""The lines of one key of one run, each with the label of its writer."""
+
+
 class _Name(NamedTuple):
     """What a kept line was made from; ``changed`` moves whenever its run does."""
 
@@ -68,12 +72,12 @@ class Lines:
 
     def __init__(self, stores: Stores) -> None:
         self._stores = stores
-        self._kept: OrderedDict[_Name, Series | None] = OrderedDict()
+        self._kept: OrderedDict[_Name, _Drawn] = OrderedDict()
         self._numbers = 0
         self._lock = threading.Lock()
 
     def lines(self, entity: str, project: str, request: LinesRequest) -> dict[str, Any]:
-        """``{lines: [...]}``: by run in the order asked, then by key; none where a run lacks one.
+        """``{lines: [...]}``: by run in the order asked, by key, by writer; none without points.
 
         Raises:
             NotFoundError: no such project.
@@ -98,13 +102,13 @@ class Lines:
                 missing = [key for key in keys if key not in known]
                 if missing:
                     known |= self._read(run, sources[run.pk], missing, request)
-                drawn = ((key, known[key]) for key in keys)
-                answers.extend(_answer(run_id, key, one) for key, one in drawn if one)
+                drawn = ((key, one) for key in keys for one in known[key])
+                answers.extend(_answer(run_id, key, *one) for key, one in drawn)
         return {"lines": answers}
 
     def _known(
         self, run: reads.RunVersion, keys: list[str], request: LinesRequest
-    ) -> dict[str, Series | None]:
+    ) -> dict[str, _Drawn]:
         found = {}
         with self._lock:
             for key in keys:
@@ -120,26 +124,30 @@ class Lines:
         sources: list[JournalSource],
         keys: list[str],
         request: LinesRequest,
-    ) -> dict[str, Series | None]:
+    ) -> dict[str, _Drawn]:
         system = request.stream == "system"
         x_key = "_runtime" if system and request.x == "_step" else request.x
         axis = Axis(_stored(x_key, system), request.least, request.greatest, run.started_at)
         stored = [_stored(key, system) for key in keys]
-        columns = read_columns(
-            sources,
-            self._stores.blobs,
-            list(dict.fromkeys((*stored, *axis.needs))),
-            kind=request.stream,
-            span=axis.span,
-            latest=request.latest,
-        )
-        made = series(columns, stored, axis, request.points, ordered=request.latest)
-        by_key = {one.key: one for one in made}
-        found = {key: by_key.get(name) for key, name in zip(keys, stored, strict=True)}
+        found: dict[str, _Drawn] = dict.fromkeys(keys, ())
+        for label, some in by_writer(sources).items():
+            columns = read_columns(
+                some,
+                self._stores.blobs,
+                list(dict.fromkeys((*stored, *axis.needs))),
+                kind=request.stream,
+                span=axis.span,
+                latest=request.latest,
+            )
+            made = series(columns, stored, axis, request.points, ordered=request.latest)
+            by_key = {one.key: one for one in made}
+            for key, name in zip(keys, stored, strict=True):
+                if name in by_key:
+                    found[key] += ((label, by_key[name]),)
         self._keep({_name(run, key, request): one for key, one in found.items()})
         return found
 
-    def _keep(self, fresh: dict[_Name, Series | None]) -> None:
+    def _keep(self, fresh: dict[_Name, _Drawn]) -> None:
         with self._lock:
             for name, one in fresh.items():
                 if name not in self._kept:
@@ -155,23 +163,23 @@ def _name(run: reads.RunVersion, key: str, request: LinesRequest) -> _Name:
     return _Name(run.pk, run.changed, key, question)
 
 
-def _cost(one: Series | None) -> int:
-    """About how much memory a kept line takes, in numbers of 8 bytes."""
-    if one is None:
-        return _LINE_OVERHEAD
-    line = one.line
-    return _LINE_OVERHEAD + 2 * len(line.x) + 2 * len(line.lo) + 16 * len(line.marks)
+def _cost(drawn: _Drawn) -> int:
+    """About how much memory kept lines take, in numbers of 8 bytes."""
+    lines = [one.line for _, one in drawn]
+    points = sum(2 * len(line.x) + 2 * len(line.lo) + 16 * len(line.marks) for line in lines)
+    return _LINE_OVERHEAD * max(1, len(lines)) + points
 
 
 def _stored(key: str, system: bool) -> str:
     return key.removeprefix(SYSTEM_PREFIX) if system else key
 
 
-def _answer(run_id: str, key: str, one: Series) -> dict[str, Any]:
+def _answer(run_id: str, key: str, label: str, one: Series) -> dict[str, Any]:
     line = one.line
     return {
         "run": run_id,
         "key": key,
+        "label": label,
         "x": _numbers(line.x.tolist()),
         "y": line.y.tolist(),
         "lo": line.lo.tolist(),

@@ -5,21 +5,22 @@ Owns which rows and keys an answer has. Must not know HTTP, SQL or Parquet.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from holdfast.ids import RunPath
 from holdfast.records.values import flatten, to_strict
-from holdfast.server.history import read_rows
-from holdfast.server.query.sources import Stores, must_find_run, sources_of
+from holdfast.server.history import JournalSource, read_rows
+from holdfast.server.query.sources import Stores, by_writer, must_find_run, sources_of
 
 __all__ = ["RowsRequest", "all_rows", "evenly", "sampled_rows", "spread_rows"]
 
 _BATCH = 500
 _ROOM = 4096
 _STEP = "_step"
+_LABEL = "_label"
 
 _Row = dict[str, Any]
 
@@ -30,6 +31,7 @@ class RowsRequest:
 
     Args:
         keys: rows that have all of these, cut down to them and ``_step``; empty for whole rows.
+            Of a run with several writers ``_label`` says whose a row is.
         min_step: the least step wanted; None for no bound.
         max_step: the greatest step wanted, included.
         latest: leave out rows that a later stretch wrote again.
@@ -42,7 +44,10 @@ class RowsRequest:
 
 
 def all_rows(stores: Stores, run: RunPath, request: RowsRequest) -> Iterator[list[_Row]]:
-    """Every row in order, exactly as logged, in batches; NotFoundError at once for no such run."""
+    """Every row, exactly as logged, in batches; NotFoundError at once for no such run.
+
+    They are in order; those of several writers come writer after writer.
+    """
     return _batches(_read(stores, run, request))
 
 
@@ -63,21 +68,36 @@ def _read(stores: Stores, run: RunPath, request: RowsRequest) -> Iterator[_Row]:
     with stores.meta.read() as tx:
         pk = must_find_run(tx, run)
         sources = sources_of(tx, stores.blobs, [pk])[pk]
-    keys = frozenset(request.keys) - {_STEP}
-    only_step = bool(request.keys) and not keys
-    rows = read_rows(
-        sources,
-        stores.blobs,
-        keys=sorted(keys) or None,
-        span=(request.min_step, request.max_step),
-        latest=request.latest,
+    keys = frozenset(request.keys) - {_STEP, _LABEL}
+    values = chain.from_iterable(
+        _written(stores, label, some, sorted(keys), request)
+        for label, some in by_writer(sources).items()
     )
-    values = (row.values for row in rows)
-    if only_step:
-        return ({_STEP: row[_STEP]} for row in values)
+    if request.keys and not keys:
+        return ({key: row[key] for key in (_STEP, _LABEL) if key in row} for row in values)
     if len(keys) > 1:  # those with none of the keys are left out already
         return (row for row in values if keys <= flatten(row).keys())
     return values
+
+
+def _written(
+    stores: Stores,
+    label: str,
+    sources: Sequence[JournalSource],
+    keys: list[str],
+    request: RowsRequest,
+) -> Iterator[_Row]:
+    """The rows of one writer, with its label."""
+    rows = read_rows(
+        sources,
+        stores.blobs,
+        keys=keys or None,
+        span=(request.min_step, request.max_step),
+        latest=request.latest,
+    )
+    if not label:
+        return (row.values for row in rows)
+    return ({_STEP: row.step, _LABEL: label, **row.values} for row in rows)
 
 
 def _batches(rows: Iterator[_Row]) -> Iterator[list[_Row]]:

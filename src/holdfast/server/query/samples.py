@@ -11,7 +11,7 @@ from typing import Any
 from holdfast.ids import RunPath
 from holdfast.server.history import JournalSource, last_samples, read_samples
 from holdfast.server.query.lines import SYSTEM_PREFIX
-from holdfast.server.query.sources import Stores, must_find_run, sources_of
+from holdfast.server.query.sources import Stores, by_writer, must_find_run, sources_of
 
 __all__ = ["all_samples", "latest_samples"]
 
@@ -27,8 +27,9 @@ def all_samples(stores: Stores, run: RunPath) -> Iterator[dict[str, Any]]:
 def latest_samples(stores: Stores, run: RunPath) -> dict[str, Any]:
     """The last value of each system metric that was sampled lately."""
     values: dict[str, Any] = {}
-    for sample in last_samples(_sources(stores, run), stores.blobs, _LAST):
-        values.update(_named(sample))
+    for sources in by_writer(_sources(stores, run)).values():
+        for sample in last_samples(sources, stores.blobs, _LAST):
+            values.update(_named(sample))
     return values
 
 

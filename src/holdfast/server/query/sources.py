@@ -5,6 +5,7 @@ Owns the step from rows of tables to `JournalSource`. Must not know what is read
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from holdfast.server.history import JournalSource, Segment, Stretch
 from holdfast.server.metastore import MetaStore, Transaction, reads
 from holdfast.server.metastore.state import shown
 
-__all__ = ["Stores", "must_find_project", "must_find_run", "sources_of"]
+__all__ = ["Stores", "by_writer", "must_find_project", "must_find_run", "sources_of"]
 
 
 @dataclass(frozen=True)
@@ -74,9 +75,26 @@ def sources_of(
             tail_start=journal.flushed,
             rows=journal.rows,
             open_row=None if journal.open_row is None else loads(journal.open_row),
+            label=journal.label,
         )
         sources[journal.run_pk].append(source)
     return sources
+
+
+def by_writer(sources: Sequence[JournalSource]) -> dict[str, list[JournalSource]]:
+    """The journals of a run by the label of their writer, rank_2 before rank_10.
+
+    A run with one writer at a time has the label ``""`` only. Where rows of one writer take over
+    earlier ones, those of others stand beside them.
+    """
+    writers: dict[str, list[JournalSource]] = {}
+    for source in sorted(sources, key=lambda source: _in_numbers(source.label)):
+        writers.setdefault(source.label, []).append(source)
+    return writers
+
+
+def _in_numbers(label: str) -> str:
+    return re.sub(r"\d+", lambda digits: digits[0].zfill(12), label)
 
 
 def _shown(journals: Sequence[reads.JournalRow]) -> list[reads.JournalRow]:

@@ -76,11 +76,12 @@ function Journals({ name, run }: { name: RunName; run: Run }) {
   return (
     <section className="facts" data-testid="journals">
       <header><h2>{run.journals.length > 1 ? "Journals" : "Journal"} <span className="muted number">{run.journals.length}</span></h2></header>
-      {run.journals.length > 1 && <p className="muted">Each process that resumed this run wrote a journal of its own.</p>}
+      {run.journals.length > 1 && <p className="muted">Each process that wrote or resumed this run wrote a journal of its own.</p>}
       {run.journals.map((journal) => (
         <article key={journal.journal} className="journal">
           <p>
             <span className="mono clip" title={journal.journal}>{journal.journal.slice(0, 12)}</span>
+            {journal.label && <strong>{journal.label}</strong>}
             {journal.started_at !== null && <span className="muted">{formatDate(journal.started_at)}</span>}
             <ProofBadge proof={journal.proof} />
             <a href={journalUrl(name, journal.journal)} download>download</a>
