@@ -47,7 +47,8 @@ _MAX_ERRORS = 20
 _MAX_KEPT = 256
 
 _BY_STATUS = frozenset({410, 429, 503, 507})
-"""Refusals that clients know by their HTTP status only: try again later (4xx but 410), or never."""
+"""Refusals that clients know by their HTTP status only: by 410 that there is nothing to try again
+(a run that they begin was deleted), by the others that they should, later."""
 
 _SCALARS: dict[str, tuple[type, ...]] = {
     "JSONString": (str,),

@@ -71,8 +71,10 @@ def _upsert(source: Any, context: Context, arguments: Mapping[str, Any]) -> dict
 
     try:
         context.ingest.append(run, say, role=EDITS)
-    except RunDeleted:
-        if given.get("id") or not said.only_values:
+    except RunDeleted as error:
+        if given.get("id"):  # it was read before, to be changed
+            raise NotFoundError(error.what, error.do) from error
+        if not said.only_values:
             raise
         return _unkept(context, run)
     _fork(context, run, said)

@@ -237,7 +237,9 @@ class Spool:
 
     def answer(self, of: JournalPath) -> None:
         """Its sender is about to be given the server's receipt, and needs nothing more."""
-        held = self._known(of)
+        held = self._held.get(of)
+        if held is None:
+            return  # it was removed a moment ago: the receipt holds all the same
         with held.lock, told(held.run_dir.path):
             _answered_mark(held.run_dir).touch()
             held.answered = True
