@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -130,3 +131,53 @@ def test_no_key_no_data(browser: Browser, served: tuple[Server, list[dict[str, A
     expect(page.get_by_label("API key")).to_be_visible()
     assert "optimizer" not in page.content()
     context.close()
+
+
+_TROUBLED = """
+import os, signal, sys
+import holdfast
+run = holdfast.init(project="troubled", id=sys.argv[1], dir=sys.argv[2], mode="offline")
+for step in range(2000):
+    run.log({"loss": 1 / (step + 1)})
+if sys.argv[1] == "taken":
+    run.mark_preempting()
+    os.kill(os.getpid(), signal.SIGKILL)
+run.finish()
+"""
+
+
+@pytest.fixture(scope="module")
+def troubled(
+    served: tuple[Server, list[dict[str, Any]]], tmp_path_factory: pytest.TempPathFactory
+) -> Server:
+    """The same server with a run that was damaged and one whose machine was taken away."""
+    server, _ = served
+    folder = tmp_path_factory.mktemp("troubled")
+    for run_id, code in (("damaged", 0), ("taken", -signal.SIGKILL)):
+        done = subprocess.run(
+            [sys.executable, "-c", _TROUBLED, run_id, str(folder)],
+            env=environment(server.config),
+            timeout=60,
+            capture_output=True,
+        )
+        assert done.returncode == code, done.stderr
+    [journal] = folder.glob("wandb/*-damaged/run-damaged.wandb")
+    data = bytearray(journal.read_bytes())
+    data[100_000:100_016] = bytes(byte ^ 255 for byte in data[100_000:100_016])
+    journal.write_bytes(data)
+    done = holdfast_command("sync", str(folder / "wandb"), server=server)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return server
+
+
+def test_gaps_are_said(page: Page, troubled: Server) -> None:
+    page.goto(f"{troubled.url}/local/troubled/runs/damaged")
+    expect(page.get_by_test_id("proof").first).to_have_attribute("data-proof", "gaps")
+    expect(page.get_by_test_id("overview")).to_contain_text("1 gap: ")
+    expect(page.get_by_test_id("overview")).to_contain_text("could not be read (bytes ")
+
+
+def test_a_run_whose_machine_was_taken_away(page: Page, troubled: Server) -> None:
+    page.goto(f"{troubled.url}/local/troubled/runs/taken")
+    expect(page.get_by_test_id("state").first).to_have_text("preempted")
+    expect(page.get_by_test_id("proof").first).to_have_attribute("data-proof", "confirmed")

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,8 @@ from sync.memory_server import MemoryServer
 from sync.over_http import OverHttp
 from wire.fault_server import FaultServer
 
-from holdfast.cli.export import _size
 from holdfast.cli.main import main
+from holdfast.rundir import RunDir
 
 Served = tuple[MemoryServer, FaultServer]
 
@@ -65,11 +66,37 @@ def test_there_and_back(served: Served, tmp_path: Path, capsys: pytest.CaptureFi
     assert runs[0].synced_marker.exists()
     code, out, _ = command(capsys, "sync", "--dry-run", "wandb")
     assert "2 runs to send, 1 confirmed already" in out
+    code, _, err = command(capsys, "sync", "--receipt", "receipt.json", "nowhere")
+    assert (code, err.count("\n")) == (8, 1)
+    assert err.startswith("holdfast: there is nothing at nowhere; ")
     code, out, _ = command(capsys, "sync", "--receipt", "receipt.json", "--clean", "wandb")
     assert code == 1
-    assert "1 of 3 runs removed" in out
+    assert "1 of 3 runs confirmed, 1 removed" in out
     assert [run.path.exists() for run in runs] == [False, True, True]
     assert len(served[1].requests) == asked
+
+
+def test_receipts_are_for_the_runs_that_the_words_choose(
+    served: Served, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = []
+    for run_id, hours in (("old", 72), ("new", 1), ("other", 72)):
+        made = make_run(tmp_path / "wandb", run_id)
+        began = datetime.now() - timedelta(hours=hours)  # noqa: DTZ005  as folders are named
+        name = f"offline-run-{began:%Y%m%d_%H%M%S}-{run_id}"
+        runs.append(RunDir(made.path.rename(made.path.with_name(name)) / made.journal.name))
+    assert command(capsys, "export", "wandb", "--out", "x.tar.zst")[0] == 0
+    assert command(capsys, "import", "x.tar.zst", "--receipt", "r.json")[0] == 0
+    for word in ("--dry-run", "--no-mark-synced"):
+        code, _, err = command(capsys, "sync", "--receipt", "r.json", "--clean", word, "wandb")
+        assert (code, word in err) == (2, True)
+    assert not any(run.receipt.exists() for run in runs)
+    words = ("sync", "--receipt", "r.json", "--clean", "--clean-old-hours", "48")
+    code, out, _ = command(capsys, *words, "--exclude-globs", "run-other*", "wandb")
+    assert code == 0
+    assert "2 of 2 runs confirmed, 1 removed" in out
+    assert [run.path.exists() for run in runs] == [False, True, True]
+    assert [run.receipt.exists() for run in runs[1:]] == [True, False]
 
 
 def test_a_torn_tail_is_no_difference(
@@ -96,6 +123,28 @@ def test_a_live_run_is_not_removed(
     assert "its writer may be alive" in out
     assert run_dir.path.exists()
     writer.close()
+
+
+def test_a_defect_comes_with_its_trace(
+    served: Served,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    make_run(tmp_path / "wandb", "aa")
+    assert command(capsys, "export", "wandb", "--out", "x.tar.zst")[0] == 0
+    assert command(capsys, "import", "x.tar.zst", "--receipt", "r.json")[0] == 0
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("a defect")
+
+    monkeypatch.setattr("holdfast.sync.one._sync_now", broken)
+    monkeypatch.setattr("holdfast.cli.carried.confirm", broken)
+    for words in (("import", "x.tar.zst"), ("sync", "--receipt", "r.json", "wandb")):
+        code, out, err = command(capsys, *words)
+        assert code == 1
+        assert "please report it" in out + err
+        assert "in broken" in err
 
 
 def test_into_a_folder_and_in_volumes(
@@ -171,17 +220,6 @@ def test_a_receipt_file_that_is_none(tmp_path: Path, capsys: pytest.CaptureFixtu
         (tmp_path / "r.json").write_text(text)
         code, _, err = command(capsys, "sync", "--receipt", "r.json")
         assert (code, "r.json" in err) == (6, True)
-
-
-def test_sizes() -> None:
-    assert [_size(text) for text in ("1000", "1K", "2MiB", "4.7GB", "1.5g", "1tb")] == [
-        1000,
-        1024,
-        2 << 20,
-        4_700_000_000,
-        3 << 29,
-        10**12,
-    ]
 
 
 def test_an_export_that_is_killed_goes_on(tmp_path: Path) -> None:

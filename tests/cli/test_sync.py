@@ -246,19 +246,22 @@ def _on_a_terminal(command: list[str], answers: list[tuple[bytes, bytes]]) -> tu
     return os.waitstatus_to_exitcode(status), said
 
 
+@pytest.mark.parametrize(("answer", "keeps"), [(b"\n", True), (b"n\n", False), (b"\x04", False)])
 def test_a_key_is_asked_for_on_a_terminal_and_kept(
-    served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: bytes, *, keeps: bool
 ) -> None:
     make_run(tmp_path / "wandb", "aa", files={"big": os.urandom(1_000_000)})
     monkeypatch.delenv("HOLDFAST_API_KEY")
     code, said = _on_a_terminal(
-        ["-m", "holdfast", "sync"], [(b"API key for", b"key\n"), (b"Keep this key", b"\n")]
+        ["-m", "holdfast", "sync"], [(b"API key for", b"key\n"), (b"Keep this key", answer)]
     )
     assert code == 0, said
     assert b"1 of 1 runs confirmed" in said
     assert b"% |" in said  # a bar was drawn
-    kept = json.loads((tmp_path / "config" / "credentials").read_text())
-    assert kept == {served[2].url: "key"}
+    credentials = tmp_path / "config" / "credentials"
+    assert credentials.exists() == keeps
+    if keeps:
+        assert json.loads(credentials.read_text()) == {served[2].url: "key"}
 
 
 # A server that is none, is away, or says no

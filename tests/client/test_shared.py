@@ -86,7 +86,8 @@ def test_ranks_write_one_run_and_a_requeued_one_goes_on(tmp_path: Path) -> None:
         "rank_2": 2,
         "rank_3": 1,
     }
-    assert [row["_step"] for row in told["rank_2"][1].rows] == list(range(5, 10))
+    steps = sorted(row["_step"] for written in told["rank_2"] for row in written.rows)
+    assert steps == list(range(10))
 
 
 def test_system_metrics_are_named_as_wandb_names_them(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from itertools import pairwise
 from pathlib import Path
@@ -53,11 +54,19 @@ def test_samples_are_spread_evenly() -> None:
     assert numbers[-1] > 9_800
 
 
-def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
-    path = tmp_path / "a.json"
-    replace_file(path, "one")
-    replace_file(path, "two \ud800")
-    assert path.read_text() == "two \\ud800"
-    assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
-    with pytest.raises(OSError, match="missing"):
-        replace_file(tmp_path / "missing" / "a.json", "x")
+def test_the_folder_of_files_never_holds_half_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files, replace = tmp_path / "files", os.replace
+    files.mkdir()
+    seen: list[list[str]] = []
+
+    def looking(source: Path, target: Path) -> None:
+        seen.append([path.name for path in files.iterdir()])
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", looking)
+    replace_file(files, "a.json", "one")
+    replace_file(files, "a.json", "two")
+    assert (files / "a.json").read_text() == "two"
+    assert seen == [[], ["a.json"]]

@@ -18,7 +18,7 @@ import pytest
 from rundir.places import journal_with_header
 
 from holdfast.journal import HEADER
-from holdfast.rundir import RunDir, boot_id, hold, writer_of
+from holdfast.rundir import RunDir, boot_id, hold, is_process, writer_of
 
 _WRITER = """
 import os, platform, sys
@@ -198,3 +198,12 @@ def test_a_filesystem_without_locks_proves_nothing(
 def test_boot_id_is_one_word() -> None:
     assert boot_id() == boot_id()
     assert len(boot_id().split()) <= 1
+
+
+def test_whether_a_process_runs() -> None:
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    assert is_process(os.getpid())
+    assert is_process(child.pid)
+    child.communicate(b"\n")
+    assert not is_process(child.pid)
+    assert is_process(0)

@@ -23,7 +23,7 @@ from holdfast.sync.context import Wishes
 from holdfast.sync.one import sync_run
 from holdfast.sync.report import Outcome
 from holdfast.sync.retry import StoppedError
-from holdfast.sync.watch import Given, Terms, Watcher
+from holdfast.sync.watch import Listed, Terms, Watcher
 
 
 @pytest.fixture(autouse=True)
@@ -51,7 +51,7 @@ class Following:
             self._outcome.append,
             wishes=lambda _: Wishes(verify=verify),
         )
-        self._watcher = Watcher([Given([run_dir])], terms)
+        self._watcher = Watcher([Listed([run_dir])], terms)
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 import zlib
+from pathlib import Path
 
 import pytest
 
@@ -24,6 +25,7 @@ from holdfast.wire import (
     paths,
     refusal,
 )
+from holdfast.wire.digests import digest_of_file
 
 BLOBS = [(digest_of(data), data) for data in (b"", b"one", b"line\nbreak", bytes(range(256)))]
 
@@ -97,6 +99,17 @@ def test_damaged_pack(body: bytes) -> None:
 def test_bad_digest(text: object) -> None:
     with pytest.raises(RefusedError):
         check_digest(text)
+
+
+@pytest.mark.parametrize("size", [0, 1, (1 << 20) - 1, 1 << 20, (2 << 20) + 3])
+def test_digest_of_a_file_and_of_its_beginning(tmp_path: Path, size: int) -> None:
+    data = (bytes(range(251)) * (size // 251 + 1))[:size]
+    path = tmp_path / "file"
+    path.write_bytes(data)
+    for limit in (None, 0, 1, size // 2, 1 << 20, size, size + 1):
+        held = data if limit is None else data[:limit]
+        with path.open("rb") as file:
+            assert digest_of_file(file.fileno(), limit) == (digest_of(held), len(held))
 
 
 def test_writer_states() -> None:

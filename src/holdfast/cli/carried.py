@@ -5,13 +5,16 @@ Owns what is printed. Asks no server.
 
 from __future__ import annotations
 
+import argparse
 import json
-from collections.abc import Sequence
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
 from holdfast.cli.codes import shared_code
-from holdfast.cli.progress import count_text, outcome_line
+from holdfast.cli.progress import count_text, outcome_line, tell_errors, tell_trace
+from holdfast.cli.sync_words import choose, is_old
+from holdfast.errors import UsageError
 from holdfast.sync.bundle.receipts import confirm, read_carried
 from holdfast.sync.context import Wishes
 from holdfast.sync.many import find, remove_proven
@@ -21,43 +24,58 @@ from holdfast.sync.report import Outcome
 __all__ = ["confirm_runs"]
 
 
-def confirm_runs(receipt: Path, paths: Sequence[Path], *, clean: bool, as_json: bool) -> int:
+def confirm_runs(args: argparse.Namespace) -> int:
     """Compare each run with its receipt, keep that beside it, and say how each fared.
 
-    Args:
-        receipt: the file that `holdfast import --receipt` wrote.
-        paths: where to look for runs.
-        clean: remove the folders of those that agree.
-        as_json: print one JSON object.
+    With ``--clean`` the folders of those that agree are removed.
+
+    Raises:
+        UsageError: with a word that asks for nothing to be written.
     """
-    carried = read_carried(receipt)
-    found = find(paths, carried.server, Wishes())
+    _refuse_words(args)
+    carried = read_carried(args.receipt)
+    found = choose(args, find(args.paths or [Path()], carried.server, Wishes()))
+    old = is_old(args, datetime.now())  # noqa: DTZ005  as folders are named
+    again = [one for one in found.synced if args.include_synced or (args.clean and old(one))]
     outcomes: list[Outcome] = []
-    for run_dir in found.pending + (found.synced if clean else []):
+    removed = 0
+    for run_dir in found.pending + again:
         prove = partial(confirm, carried, run_dir)
+        clean = args.clean and old(run_dir)
         outcome = remove_proven(run_dir, prove) if clean else guarded(run_dir, prove)
         outcomes.append(outcome)
-        if not as_json:
+        removed += clean and outcome.ok
+        tell_trace(outcome.trace)
+        if not args.json:
             print(outcome_line(outcome))
             if clean and outcome.ok:
                 print(f"    removed {run_dir.path}")
     errors = [*found.missing, *(one.error for one in outcomes if one.error is not None)]
     code = shared_code(errors)
-    if as_json:
+    if args.json:
         result = {
             "server": carried.server,
             "ok": code == 0,
             "exit_code": code,
-            "already_confirmed": 0 if clean else len(found.synced),
+            "already_confirmed": len(found.synced) - len(again),
             "runs": [outcome.to_json() for outcome in outcomes],
             "missing": [str(error) for error in found.missing],
         }
         print(json.dumps(result))
         return code
+    tell_errors(found.missing)
     good = sum(outcome.ok for outcome in outcomes)
-    done = "removed" if clean else "confirmed"
+    gone = f", {removed:,} removed" if args.clean else ""
     print(
-        f"{good} of {count_text(len(outcomes), 'run')} {done}, "
-        f"by the receipts of {carried.server} in {receipt}"
+        f"{good} of {count_text(len(outcomes), 'run')} confirmed{gone}, "
+        f"by the receipts of {carried.server} in {args.receipt}"
     )
     return code
+
+
+def _refuse_words(args: argparse.Namespace) -> None:
+    for given, word in ((args.dry_run, "--dry-run"), (not args.mark_synced, "--no-mark-synced")):
+        if given:
+            raise UsageError(
+                f"--receipt with {word}: receipts are kept beside the runs", f"leave {word} out"
+            )

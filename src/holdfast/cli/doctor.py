@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
         if args.fix and finding.fix is not None:
             fixed.append(apply_fix(finding))
             if not args.json:
-                print(f"    fixed {fixed[-1]}")
+                print(f"    fix   {fixed[-1]}")
     errors = sum(finding.severity == "error" for finding in found)
     if args.json:
         whole = {

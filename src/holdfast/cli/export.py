@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 from holdfast.cli.codes import shared_code
-from holdfast.cli.progress import Progress, count_text, size_text
+from holdfast.cli.numbers import read_size
+from holdfast.cli.progress import Progress, count_text, size_text, tell_errors
 from holdfast.cli.version import version_line
 from holdfast.errors import HoldfastError, NotFoundError, UsageError
 from holdfast.page import Story, read_story, write_page
 from holdfast.rundir import RunDir
 from holdfast.sync.bundle.pack import Packed, Packer
-from holdfast.sync.context import Wishes
-from holdfast.sync.many import find
+from holdfast.sync.many import find_all
 
 __all__ = ["add", "run"]
 
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(i?)(B?)", re.IGNORECASE)
 _SUFFIX = ".tar.zst"
 
 
@@ -39,7 +36,7 @@ def add(subparsers: Any) -> None:
     option("--out", type=Path, metavar="FILE", help="the file to write, ending in .tar.zst")
     option(
         "--split",
-        type=_size,
+        type=read_size,
         default=0,
         metavar="SIZE",
         help="write volumes of at most SIZE (700M, 4GB …) instead of one file; an interrupted "
@@ -57,15 +54,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("no file to write", "give --out runs.tar.zst")
     if not args.out.name.endswith(_SUFFIX):
         raise UsageError(f"{args.out} does not end in {_SUFFIX}", "give --out runs.tar.zst")
-    found = find(args.paths or [Path()], "", Wishes())
-    errors = found.missing
-    runs = found.pending + found.synced
-    if not runs:
-        raise (
-            errors[0]
-            if errors
-            else NotFoundError("no runs found", "name a run folder or a folder above")
-        )
+    runs, errors = _find(args)
     with Progress(quiet=args.json, word="packed") as progress:
         progress.expect(runs[0], sum(_bytes_of(run_dir) for run_dir in runs))
         packer = Packer(
@@ -85,12 +74,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _find(args: argparse.Namespace) -> tuple[list[RunDir], list[HoldfastError]]:
-    found = find(args.paths or [Path()], "", Wishes())
-    runs = found.pending + found.synced
+    runs, missing = find_all(args.paths or [Path()])
     if not runs:
         nothing = NotFoundError("no runs found", "name a run folder or a folder above")
-        raise found.missing[0] if found.missing else nothing
-    return runs, found.missing
+        raise missing[0] if missing else nothing
+    return runs, missing
 
 
 def _write_html(args: argparse.Namespace) -> int:
@@ -119,14 +107,9 @@ def _write_html(args: argparse.Namespace) -> int:
         result = {"ok": code == 0, "exit_code": code, "page": page, "runs": shown}
         print(json.dumps({**result, "missing": missing}))
         return code
-    _tell_errors(errors)
+    tell_errors(errors)
     print(f"{count_text(len(stories), 'run')} in {args.html} ({size_text(size)})")
     return code
-
-
-def _tell_errors(errors: list[HoldfastError]) -> None:
-    for error in errors:
-        print(f"holdfast: {error}", file=sys.stderr)
 
 
 def _tell(one: Packed, progress: Progress) -> None:
@@ -162,7 +145,7 @@ def _finish(
         }
         print(json.dumps(result))
         return
-    _tell_errors(errors)
+    tell_errors(errors)
     good = sum(one.error is None for one in packed)
     where = str(packer.volumes[0])
     if args.split:
@@ -193,13 +176,3 @@ def _bytes_of(run_dir: RunDir) -> int:
         except OSError:
             continue  # packing it will say what is wrong
     return size
-
-
-def _size(text: str) -> int:
-    """Bytes from ``700M`` or ``700MiB`` (powers of 1024), ``4.7GB`` (of 1000), ``1000000``."""
-    found = _SIZE.fullmatch(text.strip())
-    if found is None:
-        raise argparse.ArgumentTypeError(f"{text} is not a size, such as 700M or 4GB")
-    number, unit, binary, byte = found.groups()
-    base = 1000 if byte and not binary else 1024
-    return int(float(number) * base ** (" KMGT".index(unit.upper()) if unit else 0))

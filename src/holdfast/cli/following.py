@@ -1,7 +1,7 @@
 """What commands share that follow runs until they are told to stop.
 
-Owns the signals that end them and the note by which `holdfast status` finds them. Must not know
-where the runs come from.
+Owns what they say of a run, the signals that end them and the note by which `holdfast status` finds
+them. Must not know where the runs come from.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from holdfast.cli.progress import Progress
+from holdfast.cli.progress import Progress, outcome_line, tell_trace
 from holdfast.errors import StorageError
+from holdfast.sync.report import Outcome
 from holdfast.sync.standing import Note
 from holdfast.sync.watch import Watcher
 
-__all__ = ["noter", "stopped_by_signals"]
+__all__ = ["noter", "stopped_by_signals", "teller"]
 
 
 def noter(note: Note, progress: Progress) -> Callable[[Watcher], None]:
@@ -32,6 +33,16 @@ def noter(note: Note, progress: Progress) -> Callable[[Watcher], None]:
                 progress.say(str(error))
 
     return write
+
+
+def teller(progress: Progress) -> Callable[[Outcome], None]:
+    """What a watcher calls with how a run fared: one line, and the trace of a defect."""
+
+    def tell(outcome: Outcome) -> None:
+        progress.say(outcome_line(outcome))
+        tell_trace(outcome.trace)
+
+    return tell
 
 
 @contextmanager

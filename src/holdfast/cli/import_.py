@@ -13,7 +13,8 @@ from typing import Any
 from holdfast.cli.codes import shared_code
 from holdfast.cli.contact import meet
 from holdfast.cli.keys import find_key
-from holdfast.cli.progress import Progress, count_text, outcome_line
+from holdfast.cli.numbers import positive
+from holdfast.cli.progress import Progress, count_text, outcome_line, tell_trace
 from holdfast.errors import HoldfastError, StorageError, UsageError
 from holdfast.rundir import RunDir
 from holdfast.settings import load
@@ -44,7 +45,7 @@ def add(subparsers: Any) -> None:
     option("--entity", default="", metavar="NAME", help="put the runs under this user or team")
     option("--json", action="store_true", help="print one JSON object at the end, for scripts")
     option("--base-url", metavar="ADDRESS", help="the server (default: setting base_url)")
-    option("--timeout", type=int, metavar="SECONDS", help="as in `holdfast sync`")
+    option("--timeout", type=positive, metavar="SECONDS", help="as in `holdfast sync`")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -95,6 +96,7 @@ def _into_server(args: argparse.Namespace, volumes: list[Path], progress: Progre
             found.append(one)
             if one.run_dir is not None:
                 outcomes.append(_send(context, one.run_dir))
+                tell_trace(outcomes[-1].trace)
             if not args.json:
                 _tell(one, outcomes, progress)
     finally:

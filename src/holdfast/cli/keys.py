@@ -49,7 +49,9 @@ def ask_key(base_url: str) -> str:
 
 def offer_to_keep(base_url: str, key: str) -> None:
     """Ask whether to keep a key that worked."""
-    answer = input("Keep this key for next time? [Y/n] ").strip().lower()
-    if answer in {"", "y", "yes"}:
+    print("Keep this key for next time? [Y/n] ", end="", file=sys.stderr, flush=True)
+    # Not `input`: it may ask on standard output, which holds results only.
+    answer = sys.stdin.readline()
+    if answer and answer.strip().lower() in {"", "y", "yes"}:  # no line at all: its end was typed
         path = save_key(base_url, key)
         print(f"kept in {path}", file=sys.stderr)

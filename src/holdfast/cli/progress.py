@@ -1,4 +1,4 @@
-"""How sync is shown: bars on a terminal, plain lines otherwise, nothing beside JSON.
+"""How work on runs is shown: bars on a terminal, plain lines otherwise, nothing beside JSON.
 
 Owns the words and marks. Must not know how bytes travel. All of it goes to standard error, so
 that standard output holds results only.
@@ -9,13 +9,23 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, TextIO
 
+from holdfast.errors import HoldfastError
 from holdfast.rundir import RunDir
 from holdfast.sync.report import Outcome
 
-__all__ = ["Progress", "count_text", "named", "outcome_line", "size_text"]
+__all__ = [
+    "Progress",
+    "count_text",
+    "named",
+    "outcome_line",
+    "size_text",
+    "tell_errors",
+    "tell_trace",
+]
 
 _LINE_SECONDS = 10.0
 
@@ -121,6 +131,18 @@ def named(run: str, run_dir: RunDir) -> str:
     if not run:
         return str(run_dir.path)
     return f"{run} ({run_dir.label})" if run_dir.label else run
+
+
+def tell_errors(errors: Iterable[HoldfastError]) -> None:
+    """What is wrong beside the runs, such as paths where nothing is: a line each."""
+    for error in errors:
+        print(f"holdfast: {error}", file=sys.stderr)
+
+
+def tell_trace(trace: str) -> None:
+    """The traceback of a defect of Holdfast, for the report that its error asks for."""
+    if trace:
+        print(trace, file=sys.stderr)
 
 
 def size_text(size: float) -> str:

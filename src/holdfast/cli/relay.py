@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from holdfast.cli.following import noter, stopped_by_signals
+from holdfast.cli.following import noter, stopped_by_signals, teller
 from holdfast.cli.keys import find_key
-from holdfast.cli.progress import Progress, outcome_line
+from holdfast.cli.progress import Progress
 from holdfast.errors import AuthError, HoldfastError
 from holdfast.rundir import RunDir
 from holdfast.settings import load
@@ -20,7 +20,6 @@ from holdfast.sync.outage import is_of_server
 from holdfast.sync.relay.http import Listener
 from holdfast.sync.relay.service import Relay
 from holdfast.sync.relay.spool import Spool
-from holdfast.sync.report import Outcome
 from holdfast.sync.standing import Note
 from holdfast.sync.watch import Terms, Watcher
 from holdfast.wire import Viewer
@@ -95,16 +94,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _watcher(connection: Connection, spool: Spool, note: Note, progress: Progress) -> Watcher:
-    def tell(outcome: Outcome) -> None:
-        progress.say(outcome_line(outcome))
-        if outcome.trace:
-            print(outcome.trace, file=sys.stderr)
-
     terms = Terms(
         HttpTransport(connection),
         connection.base_url,
         progress,
-        tell,
+        teller(progress),
         wishes=spool.wishes,
         writer=spool.writer,
         jobs=_JOBS,

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from holdfast.cli.codes import shared_code
-from holdfast.cli.progress import Progress, count_text
+from holdfast.cli.progress import Progress, count_text, tell_errors, tell_trace
 from holdfast.errors import NotFoundError
 from holdfast.sync.many import find_all, work_off
 from holdfast.sync.repair import Lost, Repaired, repair_run
@@ -43,8 +42,7 @@ def run(args: argparse.Namespace) -> int:
         repair = partial(repair_run, report=progress, dry_run=args.dry_run)
         for result in work_off(runs, repair, 1):
             results.append(result)
-            if result.trace:
-                print(result.trace, file=sys.stderr)
+            tell_trace(result.trace)
             if not args.json:
                 for line in _lines(result, dry_run=args.dry_run):
                     progress.say(line)
@@ -58,8 +56,7 @@ def run(args: argparse.Namespace) -> int:
         }
         print(json.dumps(whole))
         return code
-    for error in missing:
-        print(f"holdfast: {error}", file=sys.stderr)
+    tell_errors(missing)
     changed = sum(result.changed and result.error is None for result in results)
     word = "would be repaired" if args.dry_run else "repaired"
     runs_said = count_text(len(results), "run")

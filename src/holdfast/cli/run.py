@@ -12,12 +12,13 @@ import signal
 import subprocess
 import sys
 import threading
+import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from holdfast.cli.progress import Progress, outcome_line
+from holdfast.cli.progress import Progress, outcome_line, tell_trace
 from holdfast.errors import HoldfastError, UsageError
 from holdfast.rundir import RunDir
 from holdfast.settings import Settings, key_for, load
@@ -89,6 +90,7 @@ def run(args: argparse.Namespace) -> int:
             _say(f"the runs are queued: {error}")
         except Exception as error:  # noqa: BLE001 - whatever it is, the command's result stands
             _say(f"the runs are queued: a defect of Holdfast ({type(error).__name__}: {error})")
+            tell_trace(traceback.format_exc())
     return code
 
 
@@ -176,6 +178,7 @@ def _send(
         for outcome in work_off(runs, lambda run_dir: sync_run(context, run_dir), _JOBS):
             failed += not outcome.ok
             _say(outcome_line(outcome))
+            tell_trace(outcome.trace)
     timer.cancel()
     if failed:
         _say(f"{failed} of {len(runs)} runs are queued: `holdfast sync` sends what is missing")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from holdfast.cli.progress import size_text
-from holdfast.errors import NotFoundError
+from holdfast.cli.codes import shared_code
+from holdfast.cli.progress import size_text, tell_errors
+from holdfast.errors import HoldfastError
 from holdfast.settings import load
 from holdfast.settings.load import state_folder
 from holdfast.sync.standing import RunStanding, Standing, read_notes, standing_on_disk
@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
         alone = [path for path in args.paths if not any(note.covers(path) for note in notes)]
     else:
         alone = [] if notes else [Path()]
-    missing: list[str] = []
+    missing: list[HoldfastError] = []
     looked = []
     if alone:
         standing, missing = standing_on_disk(alone, settings.base_url)
@@ -53,13 +53,12 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         shown = {"watchers": notes, "folders": looked}
         said = {name: [one.to_json() for one in group] for name, group in shown.items()}
-        print(json.dumps({**said, "missing": missing}))
+        print(json.dumps({**said, "missing": [str(error) for error in missing]}))
     else:
         for standing in [*notes, *looked]:
             _show(standing)
-    for line in missing:
-        print(f"holdfast: {line}", file=sys.stderr)
-    return NotFoundError.exit_code if missing else 0
+        tell_errors(missing)
+    return shared_code(missing)
 
 
 def _show(standing: Standing) -> None:

@@ -14,7 +14,7 @@ from holdfast.cli.carried import confirm_runs
 from holdfast.cli.codes import shared_code
 from holdfast.cli.contact import meet
 from holdfast.cli.keys import find_key, offer_to_keep
-from holdfast.cli.progress import Progress, outcome_line, size_text
+from holdfast.cli.progress import Progress, outcome_line, size_text, tell_errors, tell_trace
 from holdfast.cli.sync_words import choose, declare, is_old, wishes_of, without_meaning
 from holdfast.errors import UsageError
 from holdfast.rundir import RunDir
@@ -24,7 +24,7 @@ from holdfast.sync.http_transport import HttpTransport
 from holdfast.sync.many import Found, find, recall, remove_run, work_off
 from holdfast.sync.one import sync_run
 from holdfast.sync.report import Outcome
-from holdfast.sync.watch import Given, Terms, Watcher
+from holdfast.sync.watch import Listed, Terms, Watcher
 from holdfast.wire import Viewer
 from holdfast.wire.http import Connection
 
@@ -47,8 +47,7 @@ def add(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Find runs, send them, print how each fared."""
     if args.receipt is not None:
-        paths = args.paths or [Path()]
-        return confirm_runs(args.receipt, paths, clean=args.clean, as_json=args.json)
+        return confirm_runs(args)
     settings = load({"base_url": args.base_url})
     wishes = wishes_of(args)
     for line in without_meaning(args):
@@ -112,7 +111,7 @@ def _follow(
 
     transport, address = HttpTransport(connection), connection.base_url
     terms = Terms(transport, address, progress, ended, wishes=lambda _: wishes, jobs=args.jobs)
-    watcher = Watcher([Given(runs)], terms)
+    watcher = Watcher([Listed(runs)], terms)
     watcher.run()
     return outcomes, watcher.context or meet(connection, wishes, progress, timeout=args.timeout)
 
@@ -140,8 +139,7 @@ def _clean(
 
 
 def _tell(args: argparse.Namespace, outcome: Outcome, say: Callable[[str], None]) -> None:
-    if outcome.trace:
-        print(outcome.trace, file=sys.stderr)
+    tell_trace(outcome.trace)
     if args.json:
         return
     say(outcome_line(outcome))
@@ -162,7 +160,7 @@ def _tell_plan(args: argparse.Namespace, found: Found, runs: Sequence[RunDir]) -
         for run_dir in runs[: args.show or None]:
             print(f"would send {run_dir.path}")
         print(_summary_of_found(found, runs))
-        _tell_missing(found)
+        tell_errors(found.missing)
     return _exit_code(found, [])
 
 
@@ -186,7 +184,7 @@ def _finish(
         }
         print(json.dumps(result))
         return code
-    _tell_missing(found)
+    tell_errors(found.missing)
     if not outcomes:
         print(_summary_of_found(found, []))
     else:
@@ -203,11 +201,6 @@ def _summary_of_found(found: Found, runs: Sequence[RunDir]) -> str:
         return "no runs found: name a run folder or a folder above"
     already = f", {len(found.synced)} confirmed already" if found.synced else ""
     return f"{len(runs)} runs to send{already}"
-
-
-def _tell_missing(found: Found) -> None:
-    for error in found.missing:
-        print(f"holdfast: {error}", file=sys.stderr)
 
 
 def _errors(found: Found) -> list[str]:

@@ -13,6 +13,7 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from holdfast.cli.numbers import positive
 from holdfast.errors import UsageError
 from holdfast.rundir import RunDir
 from holdfast.sync.context import Wishes
@@ -20,7 +21,7 @@ from holdfast.sync.many import Found
 from holdfast.sync.wanted import Wanted
 from holdfast.wire import Edit
 
-__all__ = ["choose", "declare", "is_old", "positive", "wishes_of", "without_meaning"]
+__all__ = ["choose", "declare", "is_old", "wishes_of", "without_meaning"]
 
 _MEANINGLESS = {
     "sync_tensorboard": "--sync-tensorboard does nothing here: event files of TensorBoard are not "
@@ -105,14 +106,6 @@ def _flag(parser: argparse.ArgumentParser, words: tuple[str, ...], text: str, us
     opposite = [re.sub(r"^--(no-)?", lambda f: "--" if f[1] else "--no-", word) for word in words]
     parser.add_argument(*words, dest=name, action="store_true", default=usual, help=text)
     parser.add_argument(*opposite, dest=name, action="store_false", help=f"not: {text}")
-
-
-def positive(text: str) -> int:
-    """A number of one or more."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
-    return number
 
 
 def wishes_of(args: argparse.Namespace) -> Wishes:

@@ -4,28 +4,33 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from holdfast.cli.codes import shared_code
+from holdfast.cli.contact import meet
 from holdfast.cli.keys import find_key
-from holdfast.cli.progress import Progress, count_text, named, size_text
+from holdfast.cli.progress import (
+    Progress,
+    count_text,
+    named,
+    size_text,
+    tell_errors,
+    tell_trace,
+)
 from holdfast.errors import NotFoundError
 from holdfast.rundir import RunDir
 from holdfast.settings import load
 from holdfast.sync.context import Context, Wishes
-from holdfast.sync.http_transport import HttpTransport
 from holdfast.sync.many import find_all, work_off
-from holdfast.sync.retry import Patience, RetryingTransport
 from holdfast.sync.verify import Verified, verify_run
 from holdfast.wire.http import Connection
 
 __all__ = ["add", "run"]
 
-_AWAY_SECONDS = 5.0
+_AWAY_SECONDS = 5
 _JOBS = 4
 
 
@@ -71,8 +76,7 @@ def run(args: argparse.Namespace) -> int:
         }
         print(json.dumps(whole))
         return code
-    for error in missing:
-        print(f"holdfast: {error}", file=sys.stderr)
+    tell_errors(missing)
     good = sum(result.ok for result in results)
     where = f"proven at {server}" if server else "whole on this disk"
     print(f"{good} of {count_text(len(results), 'run')} {where}")
@@ -83,9 +87,7 @@ def _meet(args: argparse.Namespace, progress: Progress) -> Context:
     settings = load({"base_url": args.base_url})
     key, _ = find_key(settings.base_url)
     connection = Connection(settings.base_url, key, read_timeout=settings.http_timeout, pool=_JOBS)
-    plain = HttpTransport(connection)
-    transport = RetryingTransport(plain, Patience(_AWAY_SECONDS), say=progress.say)
-    return Context(transport, connection.base_url, transport.viewer(), progress)
+    return meet(connection, Wishes(), progress, timeout=_AWAY_SECONDS)
 
 
 def _check_all(
@@ -99,8 +101,7 @@ def _check_all(
     results = []
     for result in work_off(runs, check, _JOBS):
         results.append(result)
-        if result.trace:
-            print(result.trace, file=sys.stderr)
+        tell_trace(result.trace)
         if not args.json:
             for line in _lines(result):
                 progress.say(line)

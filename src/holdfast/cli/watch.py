@@ -8,15 +8,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from holdfast.cli.following import noter, stopped_by_signals
+from holdfast.cli.following import noter, stopped_by_signals, teller
 from holdfast.cli.keys import find_key
-from holdfast.cli.progress import Progress, outcome_line
+from holdfast.cli.numbers import positive, read_size
+from holdfast.cli.progress import Progress
 from holdfast.settings import load
 from holdfast.settings.load import state_folder
 from holdfast.sync.hours import Hours
 from holdfast.sync.http_transport import HttpTransport
 from holdfast.sync.pace import Pace
-from holdfast.sync.report import Outcome
 from holdfast.sync.standing import Note
 from holdfast.sync.trees import Tree
 from holdfast.sync.watch import Terms, Watcher
@@ -38,13 +38,18 @@ def add(subparsers: Any) -> None:
     )
     option = parser.add_argument
     option("paths", nargs="*", metavar="PATH", type=Path, help="where runs are or will be")
-    option("--bandwidth", metavar="BYTES", help="send at most so many bytes a second, e.g. 10M")
+    option(
+        "--bandwidth",
+        type=_rate,
+        metavar="BYTES",
+        help="send at most so many bytes a second, e.g. 10M",
+    )
     option(
         "--hours",
         metavar="FROM-TO",
         help="send files in these hours only, e.g. 20:00-06:00; metrics are sent at all times",
     )
-    option("--jobs", type=int, default=16, metavar="N", help="runs at a time (default: 16)")
+    option("--jobs", type=positive, default=16, metavar="N", help="runs at a time (default: 16)")
     option("--base-url", metavar="ADDRESS", help="the server (default: setting base_url)")
 
 
@@ -52,31 +57,25 @@ def run(args: argparse.Namespace) -> int:
     """Watch until told to stop."""
     settings = load({"base_url": args.base_url})
     hours = Hours.read(args.hours) if args.hours else None
-    pace = Pace.read(args.bandwidth) if args.bandwidth else None
+    pace = Pace(args.bandwidth) if args.bandwidth else None
     paths = [Path(os.path.abspath(path)) for path in args.paths or [Path()]]
     key, _ = find_key(settings.base_url)
     connection = Connection(
         settings.base_url,
         key,
         read_timeout=settings.http_timeout,
-        pool=max(1, args.jobs) + _FILE_CONNECTIONS,
+        pool=args.jobs + _FILE_CONNECTIONS,
         pace=pace,
     )
     note = Note(Path(state_folder(settings)), connection.base_url, paths)
     with Progress(sys.stdout, quiet=True) as progress:
-
-        def tell(outcome: Outcome) -> None:
-            progress.say(outcome_line(outcome))
-            if outcome.trace:
-                print(outcome.trace, file=sys.stderr)
-
         terms = Terms(
             HttpTransport(connection),
             connection.base_url,
             progress,
-            tell,
+            teller(progress),
             files=hours.asker() if hours else lambda: True,
-            jobs=max(1, args.jobs),
+            jobs=args.jobs,
         )
         watcher = Watcher([Tree(path) for path in paths], terms, note=noter(note, progress))
         progress.say(f"watching {', '.join(map(str, paths))}, sending to {connection.base_url}")
@@ -85,3 +84,11 @@ def run(args: argparse.Namespace) -> int:
         note.remove()
         progress.say("stopped; start it again to go on")
     return 0
+
+
+def _rate(text: str) -> int:
+    """Bytes a second: at least one."""
+    rate = read_size(text.strip().removesuffix("/s"))
+    if rate < 1:
+        raise argparse.ArgumentTypeError(f"{text} lets nothing through")
+    return rate

@@ -199,13 +199,13 @@ class Beside:
 
     def _write_summary_file(self) -> None:
         text = summary_json(self._records.summary_copy())
-        replace_file(self._run_dir.files / "wandb-summary.json", text)
+        replace_file(self._run_dir.files, "wandb-summary.json", text)
 
     def _write_config(self) -> None:
         self.config_changed = False  # first: a change from here on is written by the next beat
         values = self._config()
         values["_wandb"] = {"python_version": sys.version.split()[0]}
-        replace_file(self._run_dir.files / "config.yaml", config_yaml(values))
+        replace_file(self._run_dir.files, "config.yaml", config_yaml(values))
 
     def _take_text(self, stream: str, text: str, when: float) -> None:
         if self.guard.metrics_only:

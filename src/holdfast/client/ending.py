@@ -97,7 +97,7 @@ def job_key(settings: Settings) -> str:
 def _write_end(run: Run, held: Held, code: int) -> None:
     recorder = run._recorder
     runtime = int(recorder.runtime)
-    recorder.close(lambda: None)
+    recorder.close_row()
     recorder.write_summary({"_wandb": {"runtime": runtime}})
     held.beside.write_files()
     recorder.write(encode.exit_record(code, runtime))

@@ -1,20 +1,18 @@
 """The small files of a run's `files` folder: replaced whole, or not at all.
 
-Owns atomic writing and the text of `config.yaml` and `wandb-summary.json`. Must not know where the
-values come from.
+Owns where they are written, and the text of `config.yaml` and `wandb-summary.json`. Must not know
+where the values come from.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import os
-import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from holdfast.rundir import read_ignored
+from holdfast.rundir import read_ignored, replace_text
 
 __all__ = ["config_yaml", "ignore_file", "replace_file", "summary_json"]
 
@@ -29,22 +27,14 @@ def ignore_file(globs: Iterable[str]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def replace_file(path: str | os.PathLike[str], text: str) -> None:
-    """Write a text file so that readers see the old or the new one, never a part.
+def replace_file(files: Path, name: str, text: str) -> None:
+    """Write a file of a run's folder `files` so that readers see the old or the new one.
 
     Raises:
         OSError: the disk refused; the old file stands.
     """
-    path = os.fspath(path)
-    temporary = f"{path}.{os.getpid()}.{threading.get_ident()}.tmp"
-    try:
-        with open(temporary, "w", encoding="utf-8", newline="\n", errors="backslashreplace") as out:
-            out.write(text)
-        os.replace(temporary, path)
-    except OSError:
-        # The half file is of no use; that it cannot be removed either changes nothing.
-        _remove(temporary)
-        raise
+    # Not beside it: what is half written there would be sent as a file of the run.
+    replace_text(files / name, text, scratch=files.parent / "tmp")
 
 
 def summary_json(values: Mapping[str, Any]) -> str:
@@ -104,10 +94,3 @@ def _escape(sign: str) -> str:
     if sign in '"\\':
         return "\\" + sign
     return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
-
-
-def _remove(path: str) -> None:
-    try:
-        os.unlink(path)
-    except OSError:
-        return

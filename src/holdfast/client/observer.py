@@ -80,7 +80,7 @@ class Observer:
         self._found.update(found)
         self._write(encode.environment({**found, "writer_id": self._writer_id}))
         text = json.dumps(environment.metadata_of(self._found), indent=2, default=str)
-        replace_file(self._files / "wandb-metadata.json", text)
+        replace_file(self._files, "wandb-metadata.json", text)
 
     def _write_process(self) -> None:
         self._add(environment.process(self._settings, self._origin))
@@ -109,7 +109,7 @@ class Observer:
             self._waiting[name] = text
             self._guard.copies += 1
             return
-        replace_file(self._files / name, text)
+        replace_file(self._files, name, text)
         self._write(encode.files([name]))
 
     def catch_up(self) -> None:

@@ -279,14 +279,9 @@ class Recorder:
         self.do(act)
         return bool(changed)
 
-    def close(self, last: Callable[[], None]) -> None:
-        """Close the open row, then do ``last`` (summary, exit) as one action."""
-
-        def act() -> None:
-            self._close_row()
-            last()
-
-        self.do(act)
+    def close_row(self) -> None:
+        """Close the row that is open, if one is."""
+        self.do(self._close_row)
 
     # inside the lock
 

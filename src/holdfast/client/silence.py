@@ -83,7 +83,7 @@ class SilentRecorder:
         """Nothing is written."""
         return False
 
-    def close(self, last: Callable[[], None]) -> None:
+    def close_row(self) -> None:
         """Nothing is open."""
 
 

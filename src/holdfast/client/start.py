@@ -223,7 +223,7 @@ def _write_ignored(settings: Settings, run_dir: RunDir, notices: Notices) -> Non
     """Put down which files stay here, before anything may send one."""
     try:
         if text := ignore_file(settings.ignore_globs):
-            replace_file(run_dir.files / IGNORE_FILE, text)
+            replace_file(run_dir.files, IGNORE_FILE, text)
     except OSError as error:
         notices.warn(f"{IGNORE_FILE} counts for nothing, it cannot be read or written ({error})")
 

@@ -6,10 +6,8 @@ know journals.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
-import os
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from html import escape
@@ -21,6 +19,7 @@ from holdfast.errors import StorageError
 from holdfast.page.curve import Curve
 from holdfast.page.story import Story
 from holdfast.records.values import flatten
+from holdfast.rundir import replace_text
 
 __all__ = ["write_page"]
 
@@ -75,16 +74,11 @@ def write_page(path: Path, stories: Sequence[Story], by: str, now: float) -> int
         data=data.replace("<", "\\u003c"),
         script=files.joinpath("page.js").read_text(encoding="utf-8"),
     )
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        size = fresh.write_bytes(text.encode("utf-8", "backslashreplace"))
-        os.replace(fresh, path)
+        return replace_text(path, text)
     except OSError as error:
-        with contextlib.suppress(OSError):  # the first error is the one to tell
-            fresh.unlink()
         what = f"cannot write {path}: {error.strerror or error}"
         raise StorageError(what, "choose another place") from error
-    return size
 
 
 def _run(story: Story) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from holdfast.rundir.discover import discover, lost_runs, runs_with_id
 from holdfast.rundir.layout import RunDir, create, of_folder
-from holdfast.rundir.liveness import WriterState, boot_id, hold, is_locked, writer_of
+from holdfast.rundir.liveness import WriterState, boot_id, hold, is_locked, is_process, writer_of
 from holdfast.rundir.markers import (
     IGNORE_FILE,
     mark_synced,
@@ -18,6 +18,7 @@ from holdfast.rundir.markers import (
     write_receipt,
     write_spec,
 )
+from holdfast.rundir.whole import replace_text
 
 __all__ = [
     "IGNORE_FILE",
@@ -28,12 +29,14 @@ __all__ = [
     "discover",
     "hold",
     "is_locked",
+    "is_process",
     "lost_runs",
     "mark_synced",
     "of_folder",
     "read_ignored",
     "read_receipt",
     "read_spec",
+    "replace_text",
     "runs_with_id",
     "write_receipt",
     "write_spec",

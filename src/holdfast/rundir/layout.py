@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from holdfast.errors import StorageError
+from holdfast.rundir.whole import fresh_name
 
-__all__ = ["RunDir", "create", "fresh_name", "of_folder"]
+__all__ = ["RunDir", "create", "of_folder"]
 
 #: ids and labels have no %, so that each can be told by the name
 _FOLDER = re.compile(r"(?:offline-)?run-(\d{8}_\d{6})-([^%]+)(?:%([^%]+)(?:%\d+)?)?")
@@ -133,11 +134,6 @@ def _cannot(path: Path, error: OSError) -> StorageError:
         f"cannot create the run folder {path}: {error.strerror or error}",
         "choose another place with dir= or WANDB_DIR, or use mode='disabled'",
     )
-
-
-def fresh_name(path: Path) -> Path:
-    """A name beside ``path`` that nobody else has, on no machine that shares the filesystem."""
-    return path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}")
 
 
 def _point(link: Path, target: Path) -> None:

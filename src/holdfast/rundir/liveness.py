@@ -22,7 +22,7 @@ from holdfast.rundir.layout import RunDir
 if sys.platform != "win32":
     import fcntl
 
-__all__ = ["WriterState", "boot_id", "hold", "is_locked", "writer_of"]
+__all__ = ["WriterState", "boot_id", "hold", "is_locked", "is_process", "writer_of"]
 
 WriterState = Literal["alive", "gone", "unknown"]
 
@@ -114,3 +114,16 @@ def is_locked(path: Path) -> bool | None:
     finally:
         os.close(fd)
     return False
+
+
+def is_process(pid: int) -> bool:
+    """Whether a process of this number runs on this machine; True where that cannot be asked."""
+    if sys.platform == "win32" or pid <= 0:
+        return True  # signal 0 would end it there; 0 and less mean groups of processes
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it is another user's
+        return True
+    return True

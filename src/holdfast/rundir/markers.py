@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from holdfast.errors import StorageError
-from holdfast.rundir.layout import RunDir, fresh_name
+from holdfast.rundir.layout import RunDir
+from holdfast.rundir.whole import replace_text
 
 __all__ = [
     "IGNORE_FILE",
@@ -74,7 +74,7 @@ def read_receipt(run_dir: RunDir) -> dict[str, Any] | None:
 def read_ignored(folder: Path) -> tuple[str, ...]:
     """The globs in the ignore file of a folder, a line each; blank lines and ``#`` say nothing.
 
-    A name that ends in ``/`` stands for all below it. None when there is no such file.
+    A name that ends in ``/`` stands for all below it. Without such a file there are none.
 
     Raises:
         OSError: it is there and cannot be read.
@@ -106,13 +106,9 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 
 def _replace(path: Path, text: str) -> None:
-    fresh = fresh_name(path)
     try:
-        fresh.write_text(text, encoding="utf-8")
-        os.replace(fresh, path)
+        replace_text(path, text)
     except OSError as error:
-        with contextlib.suppress(OSError):  # the first error is the one to tell
-            fresh.unlink()
         raise StorageError(
             f"cannot write {path}: {error.strerror or error}", "check rights and free space"
         ) from error

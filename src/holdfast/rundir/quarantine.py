@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 
 from holdfast.errors import StorageError
+from holdfast.rundir.durable import sync_folder
 from holdfast.rundir.layout import RunDir
 
 __all__ = ["fresh_journal", "quarantined", "replace_journal"]
@@ -55,7 +56,8 @@ def replace_journal(run_dir: RunDir) -> Path | None:
         run_dir.synced_marker.unlink(missing_ok=True)
         os.replace(fresh, run_dir.journal)
         run_dir.receipt.unlink(missing_ok=True)
-        _sync_folder(run_dir.path)
+        with contextlib.suppress(OSError):  # a power cut now would bring the old journal back
+            sync_folder(run_dir.path)
     except OSError as error:
         raise StorageError(
             f"cannot put a repaired journal into {run_dir.path}: {error.strerror or error}",
@@ -87,15 +89,5 @@ def _set_aside(run_dir: RunDir) -> Path:
         with part.open("rb") as file:
             os.fsync(file.fileno())
         os.replace(part, aside)
-    _sync_folder(run_dir.path)
+    sync_folder(run_dir.path)
     return aside
-
-
-def _sync_folder(path: Path) -> None:
-    """Make names durable, where the system can."""
-    with contextlib.suppress(OSError):
-        fd = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)

@@ -18,11 +18,9 @@ from holdfast.errors import RefusedError, StorageError
 from holdfast.rundir import IGNORE_FILE, read_ignored
 from holdfast.sync.wanted import EVERY_FILE, Wanted
 from holdfast.wire import FileEntry, check_file_path
-from holdfast.wire.digests import format_digest
+from holdfast.wire.digests import digest_of_file
 
 __all__ = ["Catalogue", "ChangedError", "Some", "every", "open_regular"]
-
-_READ_BYTES = 1 << 20
 
 Some = Callable[[int], bool]
 """Which files are meant, by their size in bytes."""
@@ -114,16 +112,6 @@ class Catalogue:
         self.entries.pop(path, None)
         self._stamps.pop(path, None)
 
-    def unchanged(self) -> bool:
-        """Whether every file is still as it was when its digest was taken."""
-        for path, was in self._stamps.items():
-            try:
-                if _stamp(os.stat(self.root / path)) != was:
-                    return False
-            except OSError:
-                return False
-        return True
-
     def find_ignored(self) -> list[str]:
         """The files that the run's own ignore file leaves out, without opening one."""
         ignored = Wanted(exclude=self._ignored())
@@ -148,20 +136,16 @@ class Catalogue:
         self.forget(path)
         try:
             check_file_path(path)
-            hasher = hashlib.sha256()
-            size = 0
             with open_regular(self.root / path) as descriptor:
                 stamp = _stamp(os.fstat(descriptor.fd))
-                while data := os.read(descriptor.fd, _READ_BYTES):
-                    hasher.update(data)
-                    size += len(data)
+                digest, size = digest_of_file(descriptor.fd)
         except RefusedError as error:
             self.unreadable.append(f"{path.encode('utf-8', 'replace').decode()}: {error.what}")
             return
         except OSError as error:
             self.unreadable.append(f"{path}: {error.strerror or error}")
             return
-        self.entries[path] = FileEntry(path, size, format_digest(hasher.hexdigest()))
+        self.entries[path] = FileEntry(path, size, digest)
         # A file that grew while it was read keeps the stamp from before: the next look sees it.
         self._stamps[path] = stamp
 

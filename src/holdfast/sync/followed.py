@@ -294,7 +294,7 @@ class Followed:
             self._changed = False
             return lambda: self._ship(context, writer)
         if turn == "finish":
-            return lambda: self._finish(context, writer)
+            return lambda: self._finish(writer)
         return lambda: self._file(turn, files)
 
     def ended(self, turn: Turn, result: object, now: float) -> Outcome | None:
@@ -408,7 +408,7 @@ class Followed:
         changed = before != self._run.catalogue.entries
         return Filed(done, left, changed, time.monotonic() - start)
 
-    def _finish(self, context: Context, writer: WriterState) -> Outcome:
+    def _finish(self, writer: WriterState) -> Outcome:
         assert self._run is not None
         assert self._survey is not None
         with self._survey:

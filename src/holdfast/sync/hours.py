@@ -53,9 +53,6 @@ class Hours(NamedTuple):
             return self.begin <= at < self.end
         return at >= self.begin or at < self.end
 
-    def __str__(self) -> str:
-        return f"{self.begin:%H:%M}-{self.end:%H:%M}"
-
     def asker(self) -> Callable[[], bool]:
         """Asks this machine's clock."""
         return lambda: self.hold(datetime.now().astimezone())

@@ -5,6 +5,7 @@ Must not know how a command is run, nor what is done with its runs.
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 from holdfast.errors import NotFoundError, StorageError
@@ -22,19 +23,30 @@ class Before:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._seen = _seen(root)
+        try:
+            self._seen = _seen(root)
+        except StorageError:
+            # No reason to hold the command up. `made` says it, unless the folder can be read then:
+            # what was there before counts as made, and sending it again changes nothing.
+            self._seen = {}
 
     def made(self) -> list[RunDir]:
-        """The runs that have appeared or grown since, in order of start."""
+        """The runs that have appeared or grown since, in order of start.
+
+        Raises:
+            StorageError: the folder cannot be read.
+        """
         return [run for run, seen in _seen(self._root).items() if self._seen.get(run) != seen]
 
 
 def _seen(root: Path) -> dict[RunDir, tuple[int, int]]:
-    found = {}
     try:
-        for run_dir in discover(root):
+        runs = list(discover(root))
+    except NotFoundError:  # no such folder yet
+        return {}
+    found = {}
+    for run_dir in runs:
+        with contextlib.suppress(OSError):  # it went since it was listed: nothing there to send
             status = run_dir.journal.stat()
             found[run_dir] = (status.st_size, status.st_mtime_ns)
-    except (NotFoundError, StorageError, OSError):
-        pass  # no such folder (yet), or a run that went meanwhile: there is nothing to send there
     return found

@@ -7,7 +7,6 @@ know servers, nor what a row is about.
 from __future__ import annotations
 
 import glob
-import hashlib
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -16,10 +15,9 @@ from typing import Any
 from holdfast.errors import DamagedError
 from holdfast.records.decode import history_row, parse
 from holdfast.sync.files import open_regular
+from holdfast.wire.digests import digest_of_file, format_digest
 
 __all__ = ["Named"]
-
-_READ_BYTES = 1 << 20
 
 
 class Named:
@@ -102,14 +100,13 @@ def _look(path: Path, digest: str) -> str:
         with open_regular(path) as file:
             if not digest:
                 return ""
-            hasher = hashlib.sha256()
-            while data := os.read(file.fd, _READ_BYTES):
-                hasher.update(data)
+            found, _ = digest_of_file(file.fd)
     except FileNotFoundError:
         return "a link to nothing" if path.is_symlink() else "it is gone"
     except OSError as error:
         return error.strerror or str(error)
-    return "" if hasher.hexdigest() == digest.lower() else "its bytes are not what its row says"
+    same = found == format_digest(digest.lower())
+    return "" if same else "its bytes are not what its row says"
 
 
 def _matches_some(root: Path, path: str) -> bool:

@@ -17,7 +17,7 @@ from holdfast.rundir import RunDir, mark_synced, writer_of
 from holdfast.sync.context import NO_EDIT, Context, address
 from holdfast.sync.files import Catalogue, Some, every
 from holdfast.sync.receipts import Kept, Sight, claim_of, differences, keep
-from holdfast.sync.report import Outcome, defect
+from holdfast.sync.report import Outcome, defect, some
 from holdfast.sync.ship import JournalShipper
 from holdfast.sync.survey import Survey
 from holdfast.sync.upload import FileShipper
@@ -263,7 +263,7 @@ class RunSync:
         outcome.receipt = receipt
         outcome.rows = receipt.rows  # a row may have come in several records
         outcome.gaps = receipt.gaps  # those of the journals that this one was repaired from, too
-        outcome.run = f"{receipt.run.entity}/{receipt.run.project}/{receipt.run.run_id}"
+        outcome.run = str(receipt.run.path)
         outcome.url = receipt.run.url
         self._ask_edit()
         if self.catalogue.unreadable:
@@ -327,8 +327,7 @@ class RunSync:
         new = [line for line in self.catalogue.skipped if line not in self._skipped]
         if new:
             self._skipped.update(new)
-            more = f" and {len(new) - _NAMED} more" if len(new) > _NAMED else ""
-            self._outcome.notes.append(f"left out, no files: {', '.join(new[:_NAMED])}{more}")
+            self._outcome.notes.append(f"left out, no files: {some(new, _NAMED)}")
 
     def _note_ignored(self) -> None:
         if ignored := self.catalogue.ignored:

@@ -5,17 +5,12 @@ Owns the waiting. Must not know what is sent.
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections.abc import Callable
 
-from holdfast.errors import UsageError
-
 __all__ = ["Pace"]
 
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmg]?)(?:i?b)?(?:/s)?", re.IGNORECASE)
-_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _PIECE_BYTES = 64 << 10
 _PIECES_A_SECOND = 8
 
@@ -44,19 +39,6 @@ class Pace:
         self._sleep = sleep
         self._lock = threading.Lock()
         self._free_at = clock()
-
-    @classmethod
-    def read(cls, text: str) -> Pace:
-        """The pace that ``10M``, ``500K`` or a number of bytes says.
-
-        Raises:
-            UsageError: it is none.
-        """
-        found = _SIZE.fullmatch(text.strip())
-        rate = float(found[1]) * _UNITS[found[2].lower()] if found else 0.0
-        if rate < 1:
-            raise UsageError(f"{text!r} is no number of bytes a second", "write 10M or 500K")
-        return cls(rate)
 
     def wait(self, size: int) -> None:
         """Wait until a piece of so many bytes may go out."""

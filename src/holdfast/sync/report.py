@@ -5,7 +5,7 @@ Owns the words for how a run fared. Must not know how they are shown.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -13,7 +13,7 @@ from holdfast.errors import HoldfastError
 from holdfast.rundir import RunDir
 from holdfast.wire import Receipt
 
-__all__ = ["Outcome", "Reporter", "State", "defect"]
+__all__ = ["Outcome", "Reporter", "State", "defect", "some"]
 
 State = Literal["confirmed", "running", "partial", "sent", "empty", "failed"]
 """confirmed: all of it is proven to be there; running: all up to now is, and more will come;
@@ -101,3 +101,13 @@ def defect(error: BaseException) -> HoldfastError:
     """What is said of an exception that nobody foresaw; its traceback is for the report."""
     said = f"{type(error).__name__}: {error}"
     return HoldfastError(f"a defect of Holdfast ({said})", "please report it")
+
+
+def some(words: Sequence[str], most: int) -> str:
+    """The first few of them, and how many more there are.
+
+    >>> some(["a", "b", "c"], 2)
+    'a, b and 1 more'
+    """
+    more = f" and {len(words) - most} more" if len(words) > most else ""
+    return ", ".join(words[:most]) + more

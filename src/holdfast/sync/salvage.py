@@ -18,10 +18,12 @@ from holdfast.records.replay import Replay
 from holdfast.rundir import RunDir
 from holdfast.sync.config_yaml import read_config
 from holdfast.sync.files import Catalogue
+from holdfast.sync.report import some
 
 __all__ = ["Salvage", "salvage", "start_of"]
 
 _TEXT_CHARS = 32 << 10
+_NAMED = 6
 
 
 @dataclass
@@ -69,7 +71,7 @@ def _config(run_dir: RunDir, replay: Replay, found: Salvage) -> None:
     new = {key: value for key, value in config.items() if key not in replay.config}
     if new:
         found.records.append(encode.config(new))
-        found.told.append(f"config: {_names(new)} (config.yaml)")
+        found.told.append(f"config: {some(sorted(new), _NAMED)} (config.yaml)")
     if unread:
         found.unread.append(f"config.yaml: the values of {', '.join(unread)}")
 
@@ -92,7 +94,7 @@ def _summary(run_dir: RunDir, replay: Replay, found: Salvage) -> None:
     }
     if new and set(new) != {"_wandb"}:
         found.records.append(encode.summary(new))
-        found.told.append(f"summary: {_names(new)} (wandb-summary.json)")
+        found.told.append(f"summary: {some(sorted(new), _NAMED)} (wandb-summary.json)")
 
 
 def _step(values: dict[str, Any]) -> float:
@@ -138,9 +140,3 @@ def _text(path: Path, found: Salvage) -> str:
     except OSError as error:
         found.unread.append(f"{path.name}: {error.strerror or error}")
         return ""
-
-
-def _names(values: dict[str, Any]) -> str:
-    names = sorted(values)
-    more = f" and {len(names) - 6} more" if len(names) > 6 else ""
-    return f"{', '.join(names[:6])}{more}"

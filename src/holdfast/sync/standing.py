@@ -18,15 +18,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from holdfast.errors import StorageError
-from holdfast.rundir import RunDir, boot_id
+from holdfast.errors import HoldfastError, StorageError
+from holdfast.rundir import RunDir, boot_id, is_process, replace_text
 from holdfast.sync.context import Wishes
 from holdfast.sync.followed import Followed
 from holdfast.sync.many import find
 from holdfast.sync.receipts import Kept
 from holdfast.sync.watch import Watcher
 
-__all__ = ["Note", "RunStanding", "Standing", "read_notes", "standing_of", "standing_on_disk"]
+__all__ = ["Note", "RunStanding", "Standing", "read_notes", "standing_on_disk"]
 
 _FORMAT = 1
 _NAMED = 1000
@@ -111,7 +111,7 @@ class Standing:
         """Whether its watcher lives, as far as can be told: surely on its own machine only."""
         fresh = abs(time.time() - self.at) < _FRESH_SECONDS
         here = self.boot == boot_id() and self.host == platform.node()
-        return fresh and (not here or _is_process(self.pid))
+        return fresh and (not here or is_process(self.pid))
 
 
 class Note:
@@ -156,16 +156,12 @@ class Note:
             boot=boot_id(),
             pid=os.getpid(),
             started=self._started,
-            **_summed(standing_of(run) for run in watcher.runs.values()),
+            **_summed(_standing_of(run) for run in watcher.runs.values()),
         )
         text = json.dumps(standing.to_json(), separators=(",", ":"))
-        fresh = self._path.with_name(f".{self._path.name}.{os.getpid()}")
         try:
-            fresh.write_text(text, encoding="utf-8")
-            os.replace(fresh, self._path)
+            replace_text(self._path, text)
         except OSError as error:
-            with contextlib.suppress(OSError):  # the first error is the one to tell
-                fresh.unlink()
             raise _cannot(self._path, error) from error
 
     def remove(self) -> None:
@@ -187,7 +183,7 @@ def read_notes(folder: Path) -> list[Standing]:
     return sorted(found, key=lambda standing: standing.started)
 
 
-def standing_of(run: Followed) -> RunStanding:
+def _standing_of(run: Followed) -> RunStanding:
     """How one run stands that is followed."""
     trouble = next(iter(run.troubles.values()), None)
     return RunStanding(
@@ -201,13 +197,13 @@ def standing_of(run: Followed) -> RunStanding:
     )
 
 
-def standing_on_disk(paths: Sequence[Path], server: str) -> tuple[Standing, list[str]]:
-    """How the runs below some paths stand, by what lies there; and a line for each missing path."""
+def standing_on_disk(paths: Sequence[Path], server: str) -> tuple[Standing, list[HoldfastError]]:
+    """How the runs below some paths stand, by what lies there; and an error for each bad path."""
     found = find(paths, server, Wishes())
     rows = [_on_disk(run_dir, server) for run_dir in found.pending]
     rows += [RunStanding(str(run_dir.path), "", "confirmed", 0, 0.0) for run_dir in found.synced]
     standing = Standing(server, sorted(map(os.path.realpath, paths)), **_summed(rows))
-    return standing, [str(error) for error in found.missing]
+    return standing, found.missing
 
 
 def _on_disk(run_dir: RunDir, server: str) -> RunStanding:
@@ -222,13 +218,8 @@ def _on_disk(run_dir: RunDir, server: str) -> RunStanding:
         with contextlib.suppress(OSError):
             name, length = path.relative_to(run_dir.files).as_posix(), path.stat().st_size
             size += length if path.is_file() and held.get(name) != length else 0
-    run = "" if kept is None else _name(kept)
+    run = "" if kept is None else str(kept.receipt.run.path)
     return RunStanding(str(run_dir.path), run, "pending", size, since)
-
-
-def _name(kept: Kept) -> str:
-    run = kept.receipt.run
-    return f"{run.entity}/{run.project}/{run.run_id}"
 
 
 def _summed(rows: Iterable[RunStanding]) -> dict[str, Any]:
@@ -247,16 +238,6 @@ def _summed(rows: Iterable[RunStanding]) -> dict[str, Any]:
 
 def _on_the_clock(monotonic: float) -> float:
     return time.time() + monotonic - time.monotonic()
-
-
-def _is_process(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # it is another user's
-        return True
-    return True
 
 
 def _cannot(path: Path, error: OSError) -> StorageError:

@@ -12,7 +12,13 @@ import traceback
 from dataclasses import dataclass, field
 from typing import Any
 
-from holdfast.errors import DamagedError, HoldfastError, RefusedError, UnconfirmedError
+from holdfast.errors import (
+    DamagedError,
+    HoldfastError,
+    RefusedError,
+    StorageError,
+    UnconfirmedError,
+)
 from holdfast.ids import RunPath
 from holdfast.journal import Frame, Reader
 from holdfast.records.decode import kind
@@ -21,7 +27,7 @@ from holdfast.sync.context import Context, Wishes, address
 from holdfast.sync.files import Catalogue
 from holdfast.sync.named import Named
 from holdfast.sync.receipts import Kept, claim_of, differences
-from holdfast.sync.report import Reporter, defect
+from holdfast.sync.report import Reporter, defect, some
 from holdfast.sync.survey import Survey
 from holdfast.wire import JournalPath, Receipt
 
@@ -167,12 +173,15 @@ class _Check:
                     if isinstance(item, Frame):
                         named.take(kind(item.payload), item.payload)
         except OSError as error:
-            raise DamagedError(f"cannot read {self._run_dir.journal}: {error.strerror}") from error
+            raise StorageError(
+                f"cannot read {self._run_dir.journal}: {error.strerror or error}",
+                "check that it exists and may be read",
+            ) from error
         if missing := named.missing(self._run_dir.files):
             self._found.errors.append(
                 DamagedError(
                     f"{len(missing)} of the {len(named.files)} files that the journal names are "
-                    f"not as they were: {_some(missing)}",
+                    f"not as they were: {some(missing, _NAMED)}",
                     "copy them back into its folder `files` if they exist elsewhere",
                 )
             )
@@ -187,7 +196,7 @@ class _Check:
             found.errors.append(
                 DamagedError(
                     f"{len(catalogue.unreadable)} files cannot be read: "
-                    f"{_some(catalogue.unreadable)}",
+                    f"{some(catalogue.unreadable, _NAMED)}",
                     "give read permission",
                 )
             )
@@ -223,7 +232,8 @@ class _Check:
         new = [path for path in now if path not in held]
         for paths, word in ((changed, "changed"), (gone, "are gone"), (new, "are new")):
             if paths:
-                text = f"{len(paths)} files {word} since {server} confirmed the run: {_some(paths)}"
+                which = some(paths, _NAMED)
+                text = f"{len(paths)} files {word} since {server} confirmed the run: {which}"
                 self._found.notes.append(text)
 
     def _server(self, survey: Survey, context: Context, wishes: Wishes) -> None:
@@ -269,7 +279,7 @@ class _Check:
 
 def _gaps(survey: Survey) -> DamagedError:
     lost = sum(end - start for start, end in survey.gaps)
-    spans = _some([f"{start}-{end}" for start, end in survey.gaps])
+    spans = some([f"{start}-{end}" for start, end in survey.gaps], _NAMED)
     return DamagedError(
         f"{lost:,} bytes of the journal cannot be read, in {len(survey.gaps)} gaps: bytes {spans}",
         f"run `holdfast repair {survey.path.parent}`",
@@ -281,8 +291,3 @@ def _unlike(context: Context, what: str) -> UnconfirmedError:
         f"{context.base_url} does not hold what lies on disk: {what}",
         "sync it; if it stays, keep the folder and report it",
     )
-
-
-def _some(lines: list[str]) -> str:
-    more = f" and {len(lines) - _NAMED} more" if len(lines) > _NAMED else ""
-    return ", ".join(lines[:_NAMED]) + more

@@ -31,7 +31,7 @@ from holdfast.sync.retry import StoppedError
 from holdfast.sync.transport import Transport
 from holdfast.wire.failures import UntrustedError
 
-__all__ = ["Given", "Source", "Terms", "Watcher"]
+__all__ = ["Listed", "Source", "Terms", "Watcher"]
 
 _LANES: dict[Turn, str] = {
     "journal": "journal", "files": "files", "finish": "files", "large": "large",
@@ -67,7 +67,7 @@ class Source(Protocol):
         ...
 
 
-class Given:
+class Listed:
     """Runs that are known, followed to their end."""
 
     lasting = False

@@ -7,7 +7,7 @@ urllib3 and is imported by those who send only.
 
 from __future__ import annotations
 
-from holdfast.wire.bodies import compress, decompress, gather_body, make_pack, parse_pack
+from holdfast.wire.bodies import compress, decompress, gather_body, make_pack, parse_pack, too_large
 from holdfast.wire.digests import check_digest, digest_of
 from holdfast.wire.messages import (
     ChunkAnswer,
@@ -22,14 +22,13 @@ from holdfast.wire.messages import (
     check_file_path,
 )
 from holdfast.wire.paths import JournalPath, journal_id
-from holdfast.wire.refusals import ERRORS, ErrorCode, error_body, refusal
+from holdfast.wire.refusals import ERRORS, error_body, refusal
 
 __all__ = [
     "ERRORS",
     "ChunkAnswer",
     "Claim",
     "Edit",
-    "ErrorCode",
     "FileEntry",
     "Given",
     "JournalPath",
@@ -48,4 +47,5 @@ __all__ = [
     "make_pack",
     "parse_pack",
     "refusal",
+    "too_large",
 ]

@@ -13,7 +13,7 @@ from typing import Any
 from holdfast.errors import RefusedError
 from holdfast.wire.digests import check_digest, digest_of
 
-__all__ = ["compress", "decompress", "gather_body", "make_pack", "parse_pack"]
+__all__ = ["compress", "decompress", "gather_body", "make_pack", "parse_pack", "too_large"]
 
 _LEVEL = 1  # rows compress well at once; higher levels cost more time than the bytes they save
 _ANY_HEADER = 32  # zlib's word for: see by the first bytes whether it is zlib or gzip
@@ -63,15 +63,26 @@ async def gather_body(pieces: AsyncIterable[bytes], announced: str, limit: int) 
         RefusedError: 413 ``too_large``, before more than ``limit`` bytes are held.
     """
     if announced.isdigit() and int(announced) > limit:
-        raise _too_large(limit)
+        raise too_large(limit)
     held: list[bytes] = []
     size = 0
     async for piece in pieces:
         size += len(piece)
         if size > limit:
-            raise _too_large(limit)
+            raise too_large(limit)
         held.append(piece)
     return held[0] if len(held) == 1 else b"".join(held)
+
+
+def too_large(limit: int) -> RefusedError:
+    """The refusal (413 ``too_large``) of a body that is longer than ``limit`` bytes."""
+    return RefusedError(
+        f"the body is longer than {limit} bytes",
+        "send it in smaller parts",
+        status=413,
+        code="too_large",
+        detail={"limit": limit},
+    )
 
 
 def make_pack(said: Mapping[str, Any], blobs: Sequence[tuple[str, bytes]]) -> bytes:
@@ -132,16 +143,6 @@ def _size(value: object) -> int:
 def _bad_pack(why: str) -> RefusedError:
     return RefusedError(
         f"malformed pack: {why}", "see docs/formats/http.md", status=400, code="bad_request"
-    )
-
-
-def _too_large(limit: int) -> RefusedError:
-    return RefusedError(
-        f"the body is longer than {limit} bytes",
-        "send it in smaller parts",
-        status=413,
-        code="too_large",
-        detail={"limit": limit},
     )
 
 

@@ -137,6 +137,11 @@ class RunRef:
     run_id: str
     url: str
 
+    @property
+    def path(self) -> RunPath:
+        """The run's name."""
+        return RunPath(self.entity, self.project, self.run_id)
+
     def to_json(self) -> dict[str, object]:
         """The JSON object of this run."""
         return asdict(self)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,8 @@ from wandb_runs import fixture, fixtures
 
 from holdfast.rundir import RunDir
 from holdfast.rundir.quarantine import fresh_journal
+from holdfast.sync.doctor import examine
+from holdfast.sync.doctor.examine import look_at_here
 from holdfast.sync.doctor.finding import Finding, apply_fix
 from holdfast.sync.doctor.folders import Pending, look_at_folder
 from holdfast.sync.one import sync_run
@@ -68,7 +72,7 @@ def test_damage_and_a_torn_tail(tmp_path: Path) -> None:
     data = bytearray(run_dir.journal.read_bytes())
     data[1500] ^= 0xFF
     run_dir.journal.write_bytes(data + b"torn")
-    assert "warning: the journal is damaged in 1 places" in words(run_dir)
+    assert "warning: the journal is damaged in 1 place;" in words(run_dir)
     assert "note: the journal ends in half a frame" in words(run_dir)
 
 
@@ -125,3 +129,23 @@ def test_an_unusual_place(tmp_path: Path) -> None:
     run_dir = make_run(tmp_path, "aaaa")
     elsewhere = run_dir.path.rename(tmp_path / "copied")
     assert "not named as W&B names run folders" in words(RunDir(elsewhere / "run-aaaa.wandb"))
+
+
+def test_a_folder_that_goes_while_it_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others are looked at all the same."""
+    runs = [make_run(tmp_path, f"r{n}", number=n) for n in range(3)]
+    look = examine.look_at_folder
+
+    def going(run_dir: RunDir, server: str, pending: Pending) -> Iterator[Finding]:
+        if run_dir == runs[1]:
+            raise FileNotFoundError(errno.ENOENT, "No such file", str(run_dir.journal))
+        return look(run_dir, server, pending)
+
+    monkeypatch.setattr(examine, "look_at_folder", going)
+    pending = Pending()
+    found = list(look_at_here([tmp_path], SERVER, pending, lambda done, whole: None))
+    [gone] = [one for one in found if one.severity == "error" and one.subject == "folders"]
+    assert (gone.path, gone.evidence) == (runs[1].path, f"{runs[1].journal}: No such file")
+    assert pending.runs == 2

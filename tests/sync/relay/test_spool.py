@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -126,6 +128,34 @@ def test_parts_go_on_after_a_kill(tmp_path: Path) -> None:
     with pytest.raises(RefusedError, match="not what their digest"):
         spool.blobs.put_part(digest_of(b"other"), 0, 5, b"wrong")
     assert spool.blobs.state(digest_of(b"other")).offset == 0
+    spool.close()
+
+
+def test_bytes_whose_name_is_not_durable_are_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not at the first try, and not at a later one that finds the name."""
+    spool = Spool(tmp_path / "spool")
+    part, whole = b"a part", b"a whole"
+    sync, broken = os.fsync, [spool.folder / "runs", spool.folder / "blobs"]
+
+    def fsync(fd: int) -> None:
+        if any(os.path.samestat(os.fstat(fd), os.stat(folder)) for folder in broken):
+            raise OSError(errno.EIO, "Input/output error")
+        sync(fd)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    for _ in range(2):
+        with pytest.raises(StorageError):
+            spool.blobs.put_part(digest_of(part), 0, len(part), part)
+        with pytest.raises(StorageError):
+            spool.blobs.put([(digest_of(whole), whole)])
+        with pytest.raises(StorageError):
+            spool.append(OF, 0, DATA, "alive")
+    broken.clear()
+    assert spool.blobs.put_part(digest_of(part), 0, len(part), part).complete
+    spool.blobs.put([(digest_of(whole), whole)])
+    assert spool.append(OF, 0, DATA, "alive") == len(DATA)
     spool.close()
 
 

@@ -35,6 +35,8 @@ _FILES_OF = (
     .where(files.c.journal_pk == bindparam("the_journal"))
     .order_by(files.c.path)
 )
+_INSERT_CONTENT = insert(contents)
+_INSERT_FILE = insert(files)
 _UPDATE_FILE = update(files).where(
     files.c.journal_pk == bindparam("the_journal"), files.c.path == bindparam("the_path")
 )
@@ -93,7 +95,7 @@ def add(tx: Transaction, entity: str, new: Sequence[Content], now: float) -> Non
         if content.digest not in there
     ]
     if rows:
-        tx.execute(insert(contents), rows)
+        tx.execute(_INSERT_CONTENT, rows)
 
 
 def files_of(tx: Transaction, journal_pk: int) -> list[HeldFile]:
@@ -119,7 +121,7 @@ def name(
         else:
             rows.append({"journal_pk": journal_pk, "path": file.path, **values})
     if rows:
-        tx.execute(insert(files), rows)
+        tx.execute(_INSERT_FILE, rows)
 
 
 def forget(tx: Transaction, run_pk: int, path: str) -> bool:

@@ -133,6 +133,12 @@ _CLAIMED_AT = (
     )
 )
 _HELD_BY_KEY = select(*_HELD).where(journals.c.id == bindparam("the_journal"))
+_INSERT_RUN = insert(runs)
+_INSERT_JOURNAL = insert(journals)
+_INSERT_PROJECT = insert(projects)
+_INSERT_PIECE = insert(pieces)
+_INSERT_STRETCH = insert(stretches)
+_INSERT_SEGMENT = insert(segments)
 _FIND_PROJECT = select(projects.c.id).where(
     projects.c.entity == bindparam("entity"), projects.c.name == bindparam("project")
 )
@@ -196,10 +202,10 @@ def create(tx: Transaction, run: RunPath, journal: str, now: float) -> HeldJourn
     if run_pk is None:
         values = {"project_id": names["project_id"], "run_id": run.run_id, "heard_at": now}
         values |= {"created_at": now, "started_at": now, "changed": 0}
-        run_pk = _inserted(tx, insert(runs), values)
+        run_pk = _inserted(tx, _INSERT_RUN, values)
     values = {"run_pk": run_pk, "journal": journal, "started_at": now, "heard_at": now}
     values |= {"replay": "", "metric_keys": NO_KEYS, "gaps": "[]"}
-    pk = _inserted(tx, insert(journals), values)
+    pk = _inserted(tx, _INSERT_JOURNAL, values)
     return HeldJournal(pk, run_pk, journal, now, 0, 0, 0, "", NO_KEYS, "[]", 0, None, False, None)
 
 
@@ -208,7 +214,7 @@ def make_project(tx: Transaction, entity: str, project: str, now: float) -> int:
     found = tx.execute(_FIND_PROJECT, {"entity": entity, "project": project}).scalar()
     if found is None:
         values = {"entity": entity, "name": project, "created_at": now}
-        return _inserted(tx, insert(projects), values)
+        return _inserted(tx, _INSERT_PROJECT, values)
     return int(found)
 
 
@@ -226,7 +232,7 @@ def update_at(tx: Transaction, pk: int, position: int, values: Mapping[str, Any]
 def add_piece(tx: Transaction, pk: int, piece: HeldPiece) -> None:
     """Add the bytes that follow those of the last piece."""
     values = {"start": piece.start, "end": piece.end, "blob": piece.blob, "data": piece.data}
-    tx.execute(insert(pieces), {"journal_pk": pk, **values})
+    tx.execute(_INSERT_PIECE, {"journal_pk": pk, **values})
 
 
 def move_flushed(tx: Transaction, held: HeldJournal, position: int, rows: int) -> bool:
@@ -279,13 +285,13 @@ def put_stretches(tx: Transaction, pk: int, found: Sequence[Mapping[str, int]]) 
     changed = tx.execute(_UPDATE_STRETCH, {**found[0], **where}).rowcount
     new = [{"journal_pk": pk, **stretch} for stretch in found[1 if changed else 0 :]]
     if new:
-        tx.execute(insert(stretches), new)
+        tx.execute(_INSERT_STRETCH, new)
 
 
 def add_segments(tx: Transaction, pk: int, found: Sequence[Mapping[str, Any]]) -> None:
     """Name segments of a journal, each a row of the table without its keys."""
     if found:
-        tx.execute(insert(segments), [{"journal_pk": pk, **segment} for segment in found])
+        tx.execute(_INSERT_SEGMENT, [{"journal_pk": pk, **segment} for segment in found])
 
 
 def segment_ends(tx: Transaction, pk: int) -> dict[str, int]:

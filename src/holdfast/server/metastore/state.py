@@ -72,10 +72,13 @@ def shown(journals: Sequence[_J]) -> list[_J]:
             others = [other for other in journals if other.journal in replaces]
             better = any(_holds_more(other, repaired) for other in others)
             hidden |= {repaired.journal} if better else replaces - {repaired.journal}
+    folders: dict[str, list[_J]] = {}
+    for brought in journals:
+        if not brought.role and brought.first_row is not None:
+            folders.setdefault(brought.first_row, []).append(brought)
     for told in journals:
-        for brought in journals if told.role and told.first_row is not None else ():
-            if not brought.role and brought.first_row == told.first_row:
-                hidden.add(told.journal if brought.rows >= told.rows else brought.journal)
+        for brought in folders.get(told.first_row or "", []) if told.role else ():
+            hidden.add(told.journal if brought.rows >= told.rows else brought.journal)
     return [journal for journal in journals if journal.journal not in hidden] or list(journals)
 
 

@@ -22,7 +22,7 @@ from holdfast.sync.bundle.unpack import Unpacker, volume_path
 from holdfast.sync.files import Catalogue, ChangedError, open_regular
 from holdfast.sync.retry import StoppedError
 from holdfast.wire import FileEntry
-from holdfast.wire.digests import format_digest
+from holdfast.wire.digests import digest_of_file, format_digest
 
 __all__ = ["LEAST_VOLUME", "Packed", "Packer"]
 
@@ -326,17 +326,13 @@ def _places(runs: Iterable[RunDir]) -> Iterator[tuple[RunDir, str]]:
 
 
 def _journal_entry(run_dir: RunDir) -> FileEntry:
-    hasher = hashlib.sha256()
-    size = 0
     try:
         with open_regular(run_dir.journal) as file:
-            while data := os.read(file.fd, _READ_BYTES):
-                hasher.update(data)
-                size += len(data)
+            digest, size = digest_of_file(file.fd)
     except OSError as error:
         what = f"cannot read {run_dir.journal}: {error.strerror or error}"
         raise StorageError(what, "check that it exists and may be read") from error
-    return FileEntry(run_dir.journal.name, size, format_digest(hasher.hexdigest()))
+    return FileEntry(run_dir.journal.name, size, digest)
 
 
 def _changed(path: Path) -> int:

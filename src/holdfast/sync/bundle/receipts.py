@@ -6,13 +6,12 @@ Owns the file and the comparison with the disk; asks no server. Must not know ho
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from holdfast.errors import DamagedError, RefusedError, StorageError, UnconfirmedError
-from holdfast.rundir import RunDir, mark_synced, writer_of
+from holdfast.rundir import RunDir, mark_synced, replace_text, writer_of
 from holdfast.sync.files import Catalogue
 from holdfast.sync.receipts import Kept, Sight, claim_of, differences, keep
 from holdfast.sync.report import Outcome
@@ -46,10 +45,8 @@ def write_carried(path: Path, server: str, receipts: Iterable[Receipt]) -> None:
         "server": server,
         "receipts": [receipt.to_json() for receipt in receipts],
     }
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        fresh.write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
-        os.replace(fresh, path)
+        replace_text(path, json.dumps(said, indent=1) + "\n")
     except OSError as error:
         what = f"cannot write {path}: {error.strerror or error}"
         raise StorageError(what, "choose another place for the receipt") from error
@@ -101,7 +98,7 @@ def confirm(carried: Carried, run_dir: RunDir, outcome: Outcome) -> None:
     entries = list(catalogue.entries.values())
     found = differences(receipt, claim, survey.records, entries) + catalogue.unreadable
     run = receipt.run
-    outcome.run, outcome.url = f"{run.entity}/{run.project}/{run.run_id}", run.url
+    outcome.run, outcome.url = str(run.path), run.url
     outcome.rows, outcome.records, outcome.gaps = receipt.rows, survey.records, receipt.gaps
     outcome.files, outcome.receipt = len(entries), receipt
     if found:

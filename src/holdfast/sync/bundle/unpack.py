@@ -20,12 +20,12 @@ from holdfast.errors import DamagedError, HoldfastError, StorageError, UsageErro
 from holdfast.rundir import RunDir
 from holdfast.sync.bundle.archive import ArchiveReader, Member
 from holdfast.sync.bundle.format import END, HEAD, End, Head, Manifest, parse, parse_name
-from holdfast.wire.digests import format_digest
+from holdfast.sync.report import some
+from holdfast.wire.digests import digest_of_file, format_digest
 
-__all__ = ["Unpacked", "Unpacker", "find_volumes", "head_of", "unpack", "volume_path"]
+__all__ = ["Unpacked", "Unpacker", "find_volumes", "unpack", "volume_path"]
 
 _MOST_JSON = 64 << 20
-_HASH_BYTES = 1 << 20
 _SHOWN = 3
 
 
@@ -60,7 +60,7 @@ def unpack(
         StorageError: the disk refuses.
         DamagedError: a file is no volume at all.
     """
-    heads = {path: head_of(path) for path in volumes}
+    heads = {path: _head_of(path) for path in volumes}
     for bundle in dict.fromkeys(head.bundle for head in heads.values()):
         parts = {head.volume: path for path, head in heads.items() if head.bundle == bundle}
         yield from _unpack_bundle(parts, into, advance)
@@ -116,7 +116,7 @@ def volume_path(out: Path, number: int) -> Path:
     return out.with_name(f"{prefix}.{number:03}{suffix}")
 
 
-def head_of(path: Path) -> Head:
+def _head_of(path: Path) -> Head:
     """The head of a volume; DamagedError when it is none."""
     with ArchiveReader(path, lambda size: None) as archive:
         for member in archive:
@@ -272,10 +272,9 @@ class _Run:
         done = Unpacked(self.manifest)
         if self._lost:
             self.drop()
-            more = f" and {len(self._lost) - _SHOWN} more" if len(self._lost) > _SHOWN else ""
             done.error = DamagedError(
                 f"{self.manifest.place} is not whole, damaged or missing: "
-                f"{', '.join(self._lost[:_SHOWN])}{more}",
+                f"{some(self._lost, _SHOWN)}",
                 "carry its volume over and import again",
             )
         elif self._folder is not None and self._into is not None:
@@ -361,11 +360,8 @@ def _put(folder: Path, place: Path, manifest: Manifest) -> bool:
 def _same(path: Path, digest: str) -> bool:
     if not path.is_file():
         return False
-    hasher = hashlib.sha256()
-    with open(path, "rb") as file:
-        while data := file.read(_HASH_BYTES):
-            hasher.update(data)
-    return format_digest(hasher.hexdigest()) == digest
+    with path.open("rb") as file:
+        return digest_of_file(file.fileno())[0] == digest
 
 
 def _split_name(path: Path) -> tuple[str, str]:

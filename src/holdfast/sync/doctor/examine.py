@@ -39,7 +39,13 @@ def look_at_here(
         yield Finding("folders", "error", "a path cannot be looked at", error.what, error.do)
     for number, run_dir in enumerate(runs):
         tick(number, len(runs))
-        yield from look_at_folder(run_dir, server, pending)
+        try:
+            yield from look_at_folder(run_dir, server, pending)
+        except OSError as error:
+            what = "the run folder could not be looked at to its end"
+            said = f"{error.filename or run_dir.path}: {error.strerror or error}"
+            cure = "see whether it was moved or its disk fails, then look again"
+            yield Finding("folders", "error", what, said, cure, run_dir.path)
     tick(len(runs), len(runs))
     yield _count(runs, pending)
     yield from pending.written.findings()

@@ -64,4 +64,4 @@ def apply_fix(finding: Finding) -> str:
     try:
         return finding.fix() if finding.fix is not None else ""
     except OSError as error:
-        return f"not: {error.strerror or error} ({finding.path})"
+        return f"not done: {error.strerror or error} ({finding.path})"

@@ -19,6 +19,7 @@ from holdfast.sync.doctor.finding import Finding, Severity, of_error
 from holdfast.sync.doctor.versions import Written
 from holdfast.sync.named import Named
 from holdfast.sync.receipts import Kept, is_pending
+from holdfast.sync.report import some
 from holdfast.sync.survey import Survey
 
 __all__ = ["Pending", "look_at_folder"]
@@ -86,10 +87,11 @@ def _journal(run_dir: RunDir, pending: Pending) -> Generator[Finding, None, Name
             _ = survey.journal  # raises what is wrong with a journal that has no record
         if survey.gaps:
             lost = sum(end - start for start, end in survey.gaps)
+            places = "1 place" if len(survey.gaps) == 1 else f"{len(survey.gaps)} places"
             yield _finding(
                 run_dir,
                 "warning",
-                f"the journal is damaged in {len(survey.gaps)} places; all else will be sent",
+                f"the journal is damaged in {places}; all else will be sent",
                 f"{lost:,} of {survey.size:,} bytes cannot be read",
                 f"holdfast repair {run_dir.path}, if W&B's tools are to read it too",
             )
@@ -125,7 +127,7 @@ def _files(run_dir: RunDir, named: Named) -> Iterator[Finding]:
         if missing := named.missing(run_dir.files):
             what = f"{len(missing)} of {len(named.files)} files that the journal names are gone"
             cure = "copy them back if they exist elsewhere; all else will be sent"
-            yield _finding(run_dir, "warning", what, _some(missing), cure)
+            yield _finding(run_dir, "warning", what, some(missing, _NAMED), cure)
     yield from _staging(run_dir, list(named.artifacts))
 
 
@@ -137,11 +139,11 @@ def _staging(run_dir: RunDir, paths: list[str]) -> Iterator[Finding]:
     if there:
         what = f"{len(there)} files of artifacts lie outside the run folder"
         cure = "whoever copies the folder leaves them behind; wandb may delete them after a sync"
-        yield _finding(run_dir, "note", what, _some(there), cure)
+        yield _finding(run_dir, "note", what, some(there, _NAMED), cure)
     if gone:
         what = f"{len(gone)} files of artifacts are gone from where wandb staged them"
         cure = "look in the artifacts/staging folder of the machine that ran the training"
-        yield _finding(run_dir, "warning", what, _some(gone), cure)
+        yield _finding(run_dir, "warning", what, some(gone, _NAMED), cure)
 
 
 def _rights(run_dir: RunDir) -> Iterator[Finding]:
@@ -211,8 +213,3 @@ def _finding(
     run_dir: RunDir, severity: Severity, what: str, evidence: str = "", cure: str = ""
 ) -> Finding:
     return Finding(_SUBJECT, severity, what, evidence, cure, run_dir.path)
-
-
-def _some(lines: list[str]) -> str:
-    more = f" and {len(lines) - _NAMED} more" if len(lines) > _NAMED else ""
-    return ", ".join(lines[:_NAMED]) + more

@@ -6,16 +6,14 @@ there. Must not know whose tool it was.
 
 from __future__ import annotations
 
-import os
 import platform
 import re
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from holdfast.rundir import is_locked
+from holdfast.rundir import is_locked, is_process
 from holdfast.sync.doctor.finding import Finding
 
 __all__ = ["look_at_locks", "owner_of"]
@@ -82,20 +80,8 @@ def owner_of(path: Path) -> tuple[Literal["alive", "dead", "unknown"], str]:
     named = f"{path.name} names process {numbers[0]}"
     if words - {"pid", "host", "hostname", here, here.split(".", 1)[0]}:
         return "unknown", f"{named} on another machine"
-    if age < 0 or any(_lives(number) for number in numbers):
+    if age < 0 or any(is_process(number) for number in numbers):
         return "alive", f"{named}, which runs on this machine"
     if not words & {here, here.split(".", 1)[0]} and age < _QUIET_SECONDS:
         return "unknown", f"{named}, of this machine or another, {age:.0f} s old"
     return "dead", f"{named}, which does not run on {here}"
-
-
-def _lives(pid: int) -> bool:
-    if sys.platform == "win32" or pid <= 0:
-        return True  # cannot be asked without harm: signal 0 would end it
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True

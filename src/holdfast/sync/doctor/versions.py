@@ -13,7 +13,7 @@ from pathlib import Path
 
 from holdfast.sync.doctor.finding import Finding
 
-__all__ = ["Written", "look_at_server", "look_at_written"]
+__all__ = ["Written", "look_at_server"]
 
 _SUBJECT = "versions"
 #: the newest wandb whose journals the tests read
@@ -45,25 +45,20 @@ class Written:
 
     def findings(self) -> list[Finding]:
         """What there is to say of them all."""
-        return look_at_written(self._writers, self._unknown)
-
-
-def look_at_written(writers: Mapping[str, int], unknown: Mapping[Path, int]) -> list[Finding]:
-    """Findings on writers (name -> journals) and on journals with records of unknown kinds."""
-    found = []
-    if writers:
-        each = ", ".join(f"{name} ({count})" for name, count in sorted(writers.items()))
-        found.append(Finding(_SUBJECT, "ok", "the writers of the journals are known", each))
-    newer = sorted(name for name in writers if _is_newer(name))
-    if newer:
-        what = "a writer is newer than any that this Holdfast was tested with"
-        cure = "sync as usual: records travel as they are, and the server keeps them"
-        found.append(Finding(_SUBJECT, "note", what, ", ".join(newer), cure))
-    for journal, count in unknown.items():
-        what = f"{count:,} records are of kinds that this Holdfast does not know"
-        cure = "they are sent as they are; install a newer Holdfast at the server to see them"
-        found.append(Finding(_SUBJECT, "note", what, str(journal), cure, journal.parent))
-    return found
+        found = []
+        if self._writers:
+            each = ", ".join(f"{name} ({count})" for name, count in sorted(self._writers.items()))
+            found.append(Finding(_SUBJECT, "ok", "the writers of the journals are known", each))
+        newer = sorted(name for name in self._writers if _is_newer(name))
+        if newer:
+            what = "a writer is newer than any that this Holdfast was tested with"
+            cure = "sync as usual: records travel as they are, and the server keeps them"
+            found.append(Finding(_SUBJECT, "note", what, ", ".join(newer), cure))
+        for journal, count in self._unknown.items():
+            what = f"{count:,} records are of kinds that this Holdfast does not know"
+            cure = "they are sent as they are; install a newer Holdfast at the server to see them"
+            found.append(Finding(_SUBJECT, "note", what, str(journal), cure, journal.parent))
+        return found
 
 
 def look_at_server(version: str) -> Finding:

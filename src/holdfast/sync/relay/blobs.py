@@ -7,22 +7,21 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import os
 import shutil
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from holdfast.errors import HoldfastError, RefusedError, StorageError
+from holdfast.rundir.durable import sync_folder
 from holdfast.wire import PartAnswer
-from holdfast.wire.digests import format_digest
+from holdfast.wire.digests import digest_of_file
 
-__all__ = ["Blobs", "sync_folder", "told", "write_at", "write_whole"]
+__all__ = ["Blobs", "told", "write_at", "write_whole"]
 
 _LOCKS = 64
-_READ_BYTES = 1 << 20
 
 
 class Blobs:
@@ -59,6 +58,7 @@ class Blobs:
         part = _part(path)
         with self._lock(digest), told(path):
             if path.exists():
+                self._keep_names({path.parent})  # an earlier try may have failed at this
                 return PartAnswer(path.stat().st_size, complete=True)
             at = _size(part)
             if offset != at:
@@ -75,7 +75,7 @@ class Blobs:
                 part.unlink()
                 raise _mismatch(digest)
             os.replace(part, path)
-            sync_folder(path.parent)
+            self._keep_names({path.parent})
         return PartAnswer(size, complete=True)
 
     def put(self, blobs: Sequence[tuple[str, bytes]]) -> None:
@@ -89,10 +89,14 @@ class Blobs:
                 if not path.exists():
                     path.parent.mkdir(parents=True, exist_ok=True)
                     write_whole(path, data)
-                    folders.add(path.parent)
-        for folder in folders:
-            sync_folder(folder)
-        sync_folder(self._folder)
+            folders.add(path.parent)  # also of one that is there: its name may not be durable yet
+        self._keep_names(folders)
+
+    def _keep_names(self, folders: Iterable[Path]) -> None:
+        """Make the names in these folders durable, and theirs."""
+        for folder in [*folders, self._folder]:
+            with told(folder):
+                sync_folder(folder)
 
     def _path(self, digest: str) -> Path:
         name = digest.partition(":")[2]
@@ -130,16 +134,6 @@ def write_whole(path: Path, data: bytes) -> None:
         raise
 
 
-def sync_folder(path: Path) -> None:
-    """Make names durable, where the system can."""
-    with contextlib.suppress(OSError):
-        fd = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
-
-
 @contextmanager
 def told(path: Path) -> Iterator[None]:
     """Whatever the disk refuses about ``path`` becomes a StorageError."""
@@ -173,11 +167,8 @@ def _size(path: Path) -> int:
 
 
 def _digest(path: Path) -> str:
-    hasher = hashlib.sha256()
     with path.open("rb") as file:
-        while data := file.read(_READ_BYTES):
-            hasher.update(data)
-    return format_digest(hasher.hexdigest())
+        return digest_of_file(file.fileno())[0]
 
 
 def _mismatch(digest: str) -> RefusedError:

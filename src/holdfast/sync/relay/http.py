@@ -44,6 +44,7 @@ from holdfast.wire import (
     headers,
     parse_pack,
     paths,
+    too_large,
 )
 
 __all__ = ["Listener"]
@@ -317,13 +318,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _read(self, limit: int) -> bytes:
         if self._left > limit:
-            raise RefusedError(
-                f"the body is longer than {limit} bytes",
-                "send it in smaller parts",
-                status=413,
-                code="too_large",
-                detail={"limit": limit},
-            )
+            raise too_large(limit)
         size, self._left = self._left, 0
         data = self.rfile.read(size)
         if len(data) != size:

@@ -31,10 +31,11 @@ from holdfast.ids import RunPath, check_entity, check_project, check_run_id
 from holdfast.journal import Frame, Reader, scan_payloads
 from holdfast.records.decode import kind
 from holdfast.rundir import RunDir, WriterState
+from holdfast.rundir.durable import sync_folder
 from holdfast.sync.context import Wishes
-from holdfast.sync.relay.blobs import Blobs, sync_folder, told, write_at, write_whole
+from holdfast.sync.relay.blobs import Blobs, told, write_at, write_whole
 from holdfast.wire import Claim, FileEntry, JournalPath, Viewer, journal_id
-from holdfast.wire.digests import format_digest
+from holdfast.wire.digests import digest_of_file
 from holdfast.wire.paths import check_journal_id
 
 if sys.platform != "win32":
@@ -44,7 +45,6 @@ __all__ = ["Spool"]
 
 _ADDRESS, _JOURNAL, _OWNER = "address.json", "run.wandb", "owner.json"
 _SILENT_SECONDS = 150.0
-_READ_BYTES = 1 << 20
 
 
 @dataclass(eq=False)
@@ -193,7 +193,8 @@ class Spool:
                     if _place(held.run_dir.files, path, blob):
                         folders.update({path.parent, *path.parent.parents} - {*self._runs.parents})
         for folder in sorted(folders, reverse=True):
-            sync_folder(folder)
+            with told(folder):
+                sync_folder(folder)
         if folders:
             self.stir(held.run_dir)
         return sorted(missing)
@@ -300,15 +301,16 @@ class Spool:
         with self._lock, told(folder):
             if of in self._held:
                 return self._held[of]
-            fresh = folder.with_name(f".{folder.name}")
-            shutil.rmtree(fresh, ignore_errors=True)  # left by a disk that said no
-            fresh.mkdir(mode=0o700)
-            (fresh / "files").mkdir()
-            said = {**of.run._asdict(), "journal": of.journal}
-            write_whole(fresh / _ADDRESS, json.dumps(said, indent=1).encode())
-            write_at(fresh / _JOURNAL, 0, b"")
-            sync_folder(fresh)
-            os.replace(fresh, folder)
+            if not folder.exists():  # or it got its name, and the disk said no to what follows
+                fresh = folder.with_name(f".{folder.name}")
+                shutil.rmtree(fresh, ignore_errors=True)  # left by a disk that said no
+                fresh.mkdir(mode=0o700)
+                (fresh / "files").mkdir()
+                said = {**of.run._asdict(), "journal": of.journal}
+                write_whole(fresh / _ADDRESS, json.dumps(said, indent=1).encode())
+                write_at(fresh / _JOURNAL, 0, b"")
+                sync_folder(fresh)
+                os.replace(fresh, folder)
             sync_folder(self._runs)
             held = _Held(of, RunDir(folder / _JOURNAL), position=0)
             self._held[of] = self._by_run[held.run_dir] = held
@@ -417,12 +419,8 @@ def _check_size(blob: Path, entry: FileEntry) -> None:
 
 
 def _digest(path: Path, size: int) -> str:
-    hasher = hashlib.sha256()
     with told(path), path.open("rb") as file:
-        while size and (data := file.read(min(size, _READ_BYTES))):
-            hasher.update(data)
-            size -= len(data)
-    return format_digest(hasher.hexdigest())
+        return digest_of_file(file.fileno(), size)[0]
 
 
 def _read(path: Path) -> dict[str, Any]:
