@@ -15,6 +15,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -37,10 +38,15 @@ class Server:
 
     Leaving the context asks it to end; `kill` ends it as a power cut would, `start` again goes
     on with the same data on the same port.
+
+    Args:
+        folder: of its data, its keys and its log.
+        program: what runs the command line, for a server that is made differently.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, program: Sequence[str] = ("-m", "holdfast")) -> None:
         self.folder = folder
+        self._program = program
         self.config = folder / "config"
         self.url = ""
         self.login_url = ""
@@ -68,7 +74,7 @@ class Server:
         log = self.folder / "server.log"
         with log.open("ab") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "holdfast", "serve", "--port", port, *data],
+                [sys.executable, *self._program, "serve", "--port", port, *data],
                 env=environment(self.config),
                 stdout=output,
                 stderr=output,

@@ -87,9 +87,10 @@ def test_receipts_are_for_the_runs_that_the_words_choose(
         runs.append(RunDir(made.path.rename(made.path.with_name(name)) / made.journal.name))
     assert command(capsys, "export", "wandb", "--out", "x.tar.zst")[0] == 0
     assert command(capsys, "import", "x.tar.zst", "--receipt", "r.json")[0] == 0
-    for word in ("--dry-run", "--no-mark-synced"):
+    refused = ["--dry-run", "--no-mark-synced", "--follow", "--id=x", "--exclude=*", "--skip-media"]
+    for word in [*refused, "--job-type=x", "--replace-tags=a=b", "-pother"]:
         code, _, err = command(capsys, "sync", "--receipt", "r.json", "--clean", word, "wandb")
-        assert (code, word in err) == (2, True)
+        assert (code, err.startswith("holdfast: --receipt with --")) == (2, True)
     assert not any(run.receipt.exists() for run in runs)
     words = ("sync", "--receipt", "r.json", "--clean", "--clean-old-hours", "48")
     code, out, _ = command(capsys, *words, "--exclude-globs", "run-other*", "wandb")

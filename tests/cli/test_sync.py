@@ -23,6 +23,8 @@ from sync.over_http import OverHttp
 from wire.fault_server import CLOSE, STALL, FaultServer, Request, http
 
 from holdfast.cli.main import main
+from holdfast.errors import RefusedError
+from holdfast.ids import RunPath
 from holdfast.records import encode
 from holdfast.wire import ERRORS, error_body
 
@@ -113,6 +115,29 @@ def test_wishes(served: Served, tmp_path: Path, capsys: pytest.CaptureFixture[st
     code, _, err = sync(capsys, "--include-synced", "--id", "x")
     assert code == 2
     assert "--id x for 2 different runs" in one_line(err)
+
+
+def test_deleted_on_the_server(
+    served: Served, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    memory = served[0]
+    run_dir = make_run(tmp_path / "wandb", "aa")
+    other = make_run(tmp_path / "wandb", "bb", number=1)
+    assert sync(capsys)[0] == 0
+    memory.delete(RunPath("ann", "digits", "aa"))
+    code, out, err = sync(capsys, "--clean")
+    assert code == RefusedError.exit_code
+    assert "✗ ann/digits/aa: refused: run_deleted; do" in err
+    assert "0 of 1 runs confirmed" in out
+    assert (run_dir.path.exists(), other.path.exists()) == (True, False)
+    code, out, _ = sync(capsys, "--json")
+    assert (code, json.loads(out)["runs"][0]["state"]) == (5, "deleted")
+    main(["status"])
+    said = capsys.readouterr().out
+    assert "1 deleted; 0 B not sent" in said
+    assert "    refused: run_deleted; do\n" in said
+    code, out, _ = sync(capsys, "--again")
+    assert (code, "1 of 1 runs confirmed" in out) == (0, True)
 
 
 def test_clean(served: Served, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -229,6 +229,8 @@ def test_runs_that_write_nothing(
     assert run.disabled
     use_everything(run)
     holdfast.log({"a": 5})
+    no_step: Any = "five"
+    run.log({"a": 6}, step=no_step)
     run.finish()
     assert not (tmp_path / "wandb").exists()
 

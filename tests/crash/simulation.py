@@ -446,5 +446,8 @@ class _Line:
     def edit(self, run: RunPath, change: Edit) -> None:
         self._ask(f"edit {run.run_id}", lambda: self._server.edit(run, change))
 
+    def readmit(self, run: RunPath) -> None:
+        self._ask(f"readmit {run.run_id}", lambda: self._server.readmit(run))
+
     def lapsed(self, receipts: Sequence[Given]) -> list[int]:
         return self._ask("lapsed", lambda: self._server.lapsed(receipts))

@@ -55,7 +55,7 @@ def test_server_killed(place: Place) -> None:
 def test_reset_after_commit(place: Place) -> None:
     place.run("small", files=_small())
     place.run("big", number=1, files={"big.bin": os.urandom(9 << 20)})
-    for path in ("/chunks", "/files", "/receipt$", r"/blobs/local$", r"/blobs/local/.*offset"):
+    for path in ("/chunks", "/files", "/receipt$", r"/blobs/local/.*offset"):
         place.proxy.meet(net.reset_after, path=path, times=1)
     place.meets(place.sync("--jobs", "1"))
     place.check()
@@ -69,7 +69,7 @@ def test_reset_after_commit(place: Place) -> None:
 )
 def test_reset_before(place: Place) -> None:
     place.run("small", files=_small())
-    for path in ("/viewer", "/chunks", "/files", "/receipt$", r"/blobs/local$"):
+    for path in ("/viewer", "/chunks", "/files", "/receipt$"):
         place.proxy.meet(net.reset_before, path=path, times=1)
     place.meets(place.sync())
     place.check()
@@ -113,7 +113,7 @@ def test_stalled_once(place: Place) -> None:
 )
 def test_cut_short(place: Place) -> None:
     place.run("small", files=_small())
-    for path in ("/viewer", "/chunks", "/files", "/receipt$", r"/blobs/local$"):
+    for path in ("/viewer", "/chunks", "/files", "/receipt$"):
         place.proxy.meet(net.cut_short, path=path, times=1)
     place.meets(place.sync())
     place.check()
@@ -136,7 +136,7 @@ def test_twice(place: Place) -> None:
 def test_reordered(place: Place) -> None:
     place.long_run("long")
     place.run("small", number=1, files={**_small(), "big.bin": os.urandom(9 << 20)})
-    for path in ("/chunks", "/files", "/receipt$", r"/blobs/local$", r"/blobs/local/.*offset"):
+    for path in ("/chunks", "/files", "/receipt$", r"/blobs/local/.*offset"):
         place.proxy.meet(net.overtaken(0.7), path=path, times=2)
     place.meets(place.sync())
     place.proxy.settle()
@@ -152,7 +152,7 @@ def test_reordered(place: Place) -> None:
 )
 def test_html(place: Place) -> None:
     place.run("small", files=_small())
-    for path in ("/viewer", "/chunks", "/files", r"/blobs/local$", "/receipt$"):
+    for path in ("/viewer", "/chunks", "/files", "/receipt$"):
         place.proxy.behave()
         place.proxy.meet(net.html, path=path)
         place.meets(place.sync())

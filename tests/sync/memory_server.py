@@ -47,6 +47,7 @@ class MemoryServer:
         self.claimed_at: dict[JournalPath, float] = {}
         self.blobs: dict[tuple[str, str], bytes] = {}
         self.uploads: dict[tuple[str, str], bytes] = {}
+        self.deleted: set[RunPath] = set()
         self.edits: dict[RunPath, Edit] = {}
         self.calls: Counter[str] = Counter()
         self.fail: Callable[[str, str], None] = lambda method, when: None
@@ -66,11 +67,16 @@ class MemoryServer:
         return self._call("viewer", lambda: viewer)  # type: ignore[no-any-return]
 
     def position(self, journal: JournalPath) -> int:
-        return self._call("position", lambda: len(self.journals.get(journal, b"")))  # type: ignore[no-any-return]
+        def work() -> int:
+            self._check_there(journal)
+            return len(self.journals.get(journal, b""))
+
+        return self._call("position", work)  # type: ignore[no-any-return]
 
     def send_chunk(self, journal: JournalPath, start: int, data: bytes, writer: str) -> ChunkAnswer:
         def work() -> ChunkAnswer:
             check_writer(writer)
+            self._check_there(journal)
             held = self.journals.get(journal, b"")
             if len(data) > self._limits[0]:
                 raise refused("too_large", 413, limit=self._limits[0])
@@ -94,6 +100,7 @@ class MemoryServer:
         blobs: Sequence[tuple[str, bytes]] = (),
     ) -> list[str]:
         def work() -> list[str]:
+            self._check_there(journal)
             if journal not in self.journals:
                 raise refused("not_found", 404)
             said = {"files": [entry.to_json() for entry in files]}
@@ -148,6 +155,7 @@ class MemoryServer:
 
     def receipt(self, journal: JournalPath, claim: Claim) -> Receipt:
         def work() -> Receipt:
+            self._check_there(journal)
             if journal not in self.journals:
                 raise refused("not_found", 404)
             held = self.journals[journal]
@@ -185,6 +193,26 @@ class MemoryServer:
             self.edits[run] = change
 
         self._call("edit", work)
+
+    def readmit(self, run: RunPath) -> None:
+        self._call("readmit", lambda: self.deleted.discard(run))
+
+    def delete(self, run: RunPath) -> None:
+        """As somebody does who sees the run in the browser."""
+        with self._lock:
+            self.deleted.add(run)
+            for of in [of for of in self.journals if of.run == run]:
+                del self.journals[of]
+                self.files.pop(of, None)
+                self.claimed_at.pop(of, None)
+
+    def at_rest(self) -> threading.Lock:
+        """Nothing is asked meanwhile."""
+        return self._lock
+
+    def _check_there(self, journal: JournalPath) -> None:
+        if journal.run in self.deleted:
+            raise refused("run_deleted", 410, at=time.time(), by="ann")
 
     def lapsed(self, receipts: Sequence[Given]) -> list[int]:
         def work() -> list[int]:

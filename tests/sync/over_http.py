@@ -28,6 +28,7 @@ from holdfast.wire import (
 
 _JOURNAL = re.compile(r"/api/v1/runs/([^/]+)/([^/]+)/([^/]+)/journals/([^/]+)(/.*)?")
 _EDIT = re.compile(r"/api/v1/runs/([^/]+)/([^/]+)/([^/]+)/edit")
+_READMIT = re.compile(r"/api/v1/runs/([^/]+)/([^/]+)/([^/]+)/readmit")
 _BLOB = re.compile(r"/api/v1/blobs/([^/]+)(?:/(.+))?")
 
 
@@ -73,6 +74,9 @@ class OverHttp:
             run = RunPath(*(unquote(name) for name in found.groups()))
             self.memory.edit(run, Edit.from_json(json.loads(request.body)))
             return {"job_type": "", "tags": []}
+        if found := _READMIT.fullmatch(parts.path):
+            self.memory.readmit(RunPath(*(unquote(name) for name in found.groups())))
+            return {"deleted": False}
         if found := _JOURNAL.fullmatch(parts.path):
             entity, project, run_id, journal, what = found.groups()
             names = (unquote(name) for name in (entity, project, run_id))

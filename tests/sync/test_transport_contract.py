@@ -274,6 +274,14 @@ def test_an_edit_changes_no_journal(where: Where) -> None:
     assert transport.receipt(of, claim(DATA)).digest == before.digest
 
 
+def test_what_was_not_deleted_need_not_come_again(where: Where) -> None:
+    transport, of = where
+    transport.readmit(of.run)
+    transport.send_chunk(of, 0, DATA, "gone")
+    transport.readmit(of.run)
+    assert transport.position(of) == len(DATA)
+
+
 def test_a_key_that_is_not_known() -> None:
     with FaultServer(OverHttp(MemoryServer())) as server, pytest.raises(AuthError):
         HttpTransport(Connection(server.url, "other")).viewer()

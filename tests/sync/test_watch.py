@@ -9,19 +9,25 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
-from sync.making import Listener, append_rows, make_run, rows, start_run
+from sync.making import Listener, append_rows, context, make_run, rows, start_run
 from sync.memory_server import MemoryServer, refused
 
 from holdfast.errors import AuthError, UnreachableError
+from holdfast.ids import RunPath
 from holdfast.records import encode
 from holdfast.rundir import RunDir
-from holdfast.sync import followed, outage, trees, watch
+from holdfast.sync import followed, outage, rounds, trees, watch
+from holdfast.sync.context import Wishes
+from holdfast.sync.many import find
+from holdfast.sync.one import sync_run
 from holdfast.sync.report import Outcome
+from holdfast.sync.standing import standing_of
 from holdfast.sync.trees import Tree
-from holdfast.sync.watch import Terms, Watcher
+from holdfast.sync.watch import Listed, Terms, Watcher
 from holdfast.wire import digest_of
 
 
@@ -37,6 +43,8 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
         (followed, "_AGAIN_FIRST", 0.02),
         (outage, "_FIRST_SECONDS", 0.02),
         (outage, "_LONGEST_SECONDS", 0.05),
+        (rounds, "_AGAIN_SECONDS", 0.05),
+        (rounds, "_PAUSE_SECONDS", 0.01),
         (trees, "_NEST_SECONDS", 0.02),
         (trees, "_QUIET_SECONDS", 0.05),
         (watch, "_TICK_SECONDS", 0.01),
@@ -157,8 +165,9 @@ def test_it_goes_on_where_it_was(tmp_path: Path, watching: Start) -> None:
     until(lambda: len(second.watcher.runs) == 5)
     time.sleep(0.2)  # time enough to send something, if it did
     assert set(second.states().values()) == {"confirmed"}
-    assert {k: v for k, v in server.calls.items() if k != "viewer"} == {
-        k: v for k, v in calls.items() if k != "viewer"
+    asked = {"viewer", "lapsed"}  # what sends nothing
+    assert {k: v for k, v in server.calls.items() if k not in asked} == {
+        k: v for k, v in calls.items() if k not in asked
     }
     assert second.told == []
     assert all(held(server, run) for run in runs)
@@ -322,6 +331,50 @@ def test_a_restored_server_gets_what_it_lost(tmp_path: Path, watching: Start) ->
     writer.close()
 
 
+def test_what_comes_deep_in_a_confirmed_folder_is_sent(tmp_path: Path, watching: Start) -> None:
+    server = MemoryServer()
+    files = {"media/images/a.png": b"a"}
+    runs = [make_run(tmp_path, f"r{n}", number=n, files=files) for n in range(3)]
+    one = watching(server, tmp_path)
+    until(lambda: len(one.told) == 3 and confirmed(one)())
+    (runs[1].files / "media/images/b.png").write_bytes(b"b")
+    until(lambda: sum("media/images/b.png" in some for some in server.files.values()) == 1)
+    until(lambda: len(one.told) == 4 and confirmed(one)())
+    assert find([tmp_path], "http://memory", Wishes()).pending == []
+
+
+def test_a_restored_server_gets_back_what_nobody_touches_any_more(
+    tmp_path: Path, watching: Start
+) -> None:
+    server = MemoryServer()
+    runs = [make_run(tmp_path, f"r{n}", number=n) for n in range(3)]
+    one = watching(server, tmp_path)
+    until(lambda: len(one.told) == 3 and confirmed(one)())
+    with server.at_rest():
+        lost = next(iter(server.journals))  # an older backup
+        del server.journals[lost], server.claimed_at[lost]
+    until(lambda: all(held(server, run) for run in runs) and len(one.told) == 4)
+    one.stop()
+    server.journals.clear()
+    server.claimed_at.clear()
+    watching(server, tmp_path)
+    until(lambda: all(held(server, run) for run in runs))
+
+
+def test_a_deleted_run_that_was_let_in_again_is_found_confirmed(
+    tmp_path: Path, watching: Start
+) -> None:
+    server = MemoryServer()
+    run_dir = make_run(tmp_path, "aa")
+    one = watching(server, tmp_path)
+    until(lambda: confirmed(one)())
+    server.delete(RunPath("ann", "digits", "aa"))
+    until(lambda: one.states() == {"aa": "deleted"})
+    assert sync_run(context(server, again=True), run_dir).state == "confirmed"
+    until(lambda: one.states() == {"aa": "confirmed"})
+    assert [outcome.state for outcome in one.told] == ["confirmed", "deleted", "confirmed"]
+
+
 def _failing_at_random(chance: random.Random) -> Callable[[str, str], None]:
     errors = [
         UnreachableError("reset", "try again"),
@@ -336,6 +389,52 @@ def _failing_at_random(chance: random.Random) -> Callable[[str, str], None]:
             raise errors[2] if method == "viewer" else chance.choice(errors)
 
     return fail
+
+
+def test_a_run_that_somebody_deleted_is_told_once_and_left_alone(
+    tmp_path: Path, watching: Start
+) -> None:
+    server = MemoryServer()
+    run_dir, writer = start_run(tmp_path, "aa")
+    append_rows(writer, rows(5))
+    other, other_writer = start_run(tmp_path, "bb", number=1)
+    one = watching(server, tmp_path)
+    until(lambda: held(server, run_dir) and held(server, other))
+    server.delete(RunPath("ann", "digits", "aa"))
+    append_rows(writer, rows(5, first=5))
+    until(lambda: one.states()["aa"] == "deleted")
+    (told,) = one.told
+    assert (told.state, told.run_dir) == ("deleted", run_dir)
+    standing = standing_of(one.watcher.runs[run_dir])
+    assert (standing.pending, standing.next_try, "run_deleted" in standing.error) == (0, 0, True)
+    append_rows(other_writer, rows(20))
+    until(lambda: held(server, other))
+    for first in (10, 20, 30):  # it is asked about when it grows, and nothing is said
+        asked = server.calls.copy()
+        append_rows(writer, rows(10, first=first))
+        until(partial(lambda before: server.calls["chunk"] > before["chunk"], asked))
+        until(lambda: one.watcher.runs[run_dir].resting)
+    assert len(one.told) == 1
+    assert not held(server, run_dir)
+    assert sync_run(context(server, again=True), run_dir).state == "running"
+    append_rows(writer, rows(5, first=40))
+    until(lambda: held(server, run_dir) and one.states()["aa"] == "running")
+    for last in (writer, other_writer):
+        last.append(encode.exit_record(0, 1))
+        last.close()
+    until(confirmed(one))
+
+
+def test_a_follower_of_a_deleted_run_ends(tmp_path: Path) -> None:
+    server = MemoryServer()
+    run_dir, writer = start_run(tmp_path, "aa")
+    append_rows(writer, rows(5))
+    told: list[Outcome] = []
+    terms = Terms(server, "http://memory", Listener(), told.append)
+    server.delete(RunPath("ann", "digits", "aa"))
+    Watcher([Listed([run_dir])], terms).run()
+    writer.close()
+    assert [outcome.state for outcome in told] == ["deleted"]
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -23,6 +23,20 @@ from holdfast.sync.report import Outcome
 
 __all__ = ["confirm_runs"]
 
+_OTHER = (
+    "dry_run",
+    "follow",
+    "no_verify",
+    "project",
+    "entity",
+    "id",
+    "include",
+    "exclude",
+    "skip_media",
+    "job_type",
+    "replace_tags",
+)
+
 
 def confirm_runs(args: argparse.Namespace) -> int:
     """Compare each run with its receipt, keep that beside it, and say how each fared.
@@ -30,7 +44,7 @@ def confirm_runs(args: argparse.Namespace) -> int:
     With ``--clean`` the folders of those that agree are removed.
 
     Raises:
-        UsageError: with a word that asks for nothing to be written.
+        UsageError: with a word that means sending, or keeping no receipt.
     """
     _refuse_words(args)
     carried = read_carried(args.receipt)
@@ -74,8 +88,13 @@ def confirm_runs(args: argparse.Namespace) -> int:
 
 
 def _refuse_words(args: argparse.Namespace) -> None:
-    for given, word in ((args.dry_run, "--dry-run"), (not args.mark_synced, "--no-mark-synced")):
-        if given:
+    """Nothing is sent here, and what is compared is all of a run: say so, rather than let it be."""
+    given = {f"--{name.replace('_', '-')}": getattr(args, name) for name in _OTHER}
+    given["--no-mark-synced"] = not args.mark_synced
+    for word, is_given in given.items():
+        if is_given:
             raise UsageError(
-                f"--receipt with {word}: receipts are kept beside the runs", f"leave {word} out"
+                f"--receipt with {word}: receipts are compared with whole runs and kept beside "
+                "them, nothing is sent",
+                f"leave {word} out",
             )

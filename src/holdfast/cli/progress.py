@@ -111,7 +111,7 @@ def _bar(stream: TextIO) -> Any:
 def outcome_line(outcome: Outcome) -> str:
     """How one run fared, in one line."""
     name = named(outcome.run, outcome.run_dir)
-    if outcome.state == "failed":
+    if not outcome.ok:
         return f"✗ {name}: {outcome.error}"
     if outcome.state == "empty":
         return f"- {name}: nothing was written yet"

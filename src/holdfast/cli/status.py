@@ -82,7 +82,7 @@ def _show_runs(runs: Sequence[RunStanding]) -> None:
     for row in runs[:_SHOWN]:
         print(f"  {row.run or row.path}: {row.state}, {size_text(row.pending)}{_since(row)}")
         if row.error:
-            print(f"    {row.error}; {_next(row.next_try)}")
+            print(f"    {row.error}{f'; {_next(row.next_try)}' if row.next_try else ''}")
     if len(runs) > _SHOWN:
         print(f"  and {len(runs) - _SHOWN:,} more: --json names them")
 

@@ -40,6 +40,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
     option("-e", "--entity", default="", metavar="NAME", help="put the runs under this owner")
     option("--id", default="", metavar="ID", help="give the run this id (one run only)")
     option("-n", "--jobs", type=positive, default=4, metavar="N", help="runs at a time, usually 4")
+    option("--again", action="store_true", help="also runs that were deleted on the server")
     option("--follow", "--live", action="store_true", help="go on while runs are written")
     option("--no-verify", action="store_true", help="send without asking for a receipt")
     option(
@@ -127,6 +128,7 @@ def wishes_of(args: argparse.Namespace) -> Wishes:
         verify=not args.no_verify,
         mark=args.mark_synced,
         files=wanted,
+        again=args.again,
         edit=Edit(args.job_type or "", _renames(args.replace_tags)),
     )
 

@@ -6,6 +6,7 @@ and forgotten, unknown attributes included.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -43,7 +44,8 @@ class SilentRecorder:
             self._complain()
         self._definitions.fold(self._summary, settle_all(data))
         if step is not None:
-            self.step = max(self.step, int(step))
+            with contextlib.suppress(TypeError, ValueError, OverflowError):  # any call is accepted
+                self.step = max(self.step, int(step))
         if commit or (commit is None and step is None):
             self.step += 1
 

@@ -39,6 +39,7 @@ class Wishes:
         mark: leave receipt and marker in the run folder.
         files: which files are sent.
         edit: what each run that is sent shall say of itself; its journal stays as it is.
+        again: runs that somebody deleted on the server shall come again.
     """
 
     entity: str = ""
@@ -48,6 +49,7 @@ class Wishes:
     mark: bool = True
     files: Wanted = EVERY_FILE
     edit: Edit = NO_EDIT
+    again: bool = False
 
 
 class Bodies:

@@ -16,6 +16,7 @@ from holdfast.errors import HoldfastError
 from holdfast.rundir import RunDir, WriterState, writer_of
 from holdfast.sync.context import Context
 from holdfast.sync.one import RunSync, fail
+from holdfast.sync.receipts import noting_deletion
 from holdfast.sync.report import Outcome
 from holdfast.sync.survey import ReplacedError, Survey
 
@@ -103,12 +104,13 @@ class Followed:
         since: Unix seconds since when something is pending; 0 for nothing.
         outcome: how it fares.
         troubles: the turns that failed last time.
+        deleted: what the server said, if somebody deleted the run there; it stays here.
     """
 
     __slots__ = (
         "_asked_at", "_begun", "_changed", "_complete", "_files_at", "_files_pause",
         "_files_seen", "_filing", "_grew_at", "_more", "_run", "_seen", "_shipping", "_survey",
-        "_swept", "_told", "_torn", "_unsettled", "_word_at", "_writer_of", "next_look",
+        "_swept", "_told", "_torn", "_unsettled", "_word_at", "_writer_of", "deleted", "next_look",
         "outcome", "position", "queued", "resting", "run_dir", "since", "size", "troubles",
         "waiting", "writer",
     )  # fmt: skip
@@ -132,6 +134,7 @@ class Followed:
         self.outcome = Outcome(run_dir)
         self.resting = resting
         self.troubles: dict[Turn, Trouble] = {}
+        self.deleted: HoldfastError | None = None
         self.queued: set[Turn] = set()
         self._writer_of = writer
         self._seen: tuple[int, int] | None = None
@@ -189,8 +192,7 @@ class Followed:
             self._files_seen = found.files_mtime_ns
         self._seen = found[:2]
         if self.resting and (grew or touched):
-            self.resting, self._asked_at = False, None
-            self._forget_progress(now)
+            self.wake(now)
         if grew:
             self._changed, self._swept, self._grew_at, self._torn = True, False, now, 0
             if found.writer is None and self.writer == "gone":
@@ -198,6 +200,11 @@ class Followed:
         if self.pending and not self.since:
             self.since = found.mtime_ns / 1e9
         self._pause(now)
+
+    def wake(self, now: float) -> None:
+        """It rests, and has something to send: all of it is looked at from the beginning."""
+        self.resting, self._asked_at = False, None
+        self._forget_progress(now)
 
     def _pause(self, now: float) -> None:
         if self.resting:
@@ -273,6 +280,8 @@ class Followed:
     @property
     def state(self) -> str:
         """How it fares, in one word, for people."""
+        if self.deleted is not None:
+            return "deleted"
         if self.troubles:
             return "failing"
         if self.resting:
@@ -292,10 +301,16 @@ class Followed:
             self._filing = True
         if turn == "journal":
             self._changed = False
-            return lambda: self._ship(context, writer)
-        if turn == "finish":
-            return lambda: self._finish(writer)
-        return lambda: self._file(turn, files)
+
+        def work() -> object:
+            with noting_deletion(self.run_dir, context.base_url, context.wishes):
+                if turn == "journal":
+                    return self._ship(context, writer)
+                if turn == "finish":
+                    return self._finish(writer)
+                return self._file(turn, files)
+
+        return work
 
     def ended(self, turn: Turn, result: object, now: float) -> Outcome | None:
         """Take in what came of a turn; returns the outcome when the run is done with."""
@@ -328,6 +343,20 @@ class Followed:
         self.troubles[turn] = Trouble(outcome.error, failures, now + wait)
         return outcome
 
+    def removed(self, turn: Turn, error: BaseException, now: float) -> Outcome | None:
+        """Take in that somebody deleted the run on the server: nothing is due until it changes.
+
+        Returns:
+            The outcome; None when that was known before, or another turn is still under way.
+        """
+        outcome = self.failed(turn, error, now, shared=False)
+        if self.busy:
+            return None  # it fails in the same way: this turn comes again then
+        known, self.deleted = self.deleted, outcome.error
+        self.troubles.clear()
+        self._rest(now)
+        return outcome if known is None else None
+
     def _release(self, turn: Turn) -> None:
         if turn in {"journal", "finish"}:
             self._shipping = False
@@ -335,6 +364,7 @@ class Followed:
             self._filing = False
 
     def _take_shipped(self, result: Shipped, now: float) -> None:
+        self.deleted = None
         self._begun = result.begun
         self.position, self._torn, self._more = result.position, result.torn, result.more
         self._unsettled, self._complete = result.unsettled, result.complete

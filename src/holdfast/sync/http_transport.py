@@ -98,6 +98,10 @@ class HttpTransport:
         """See the contract."""
         self._connection.request("POST", paths.edit(run), json=change.to_json())
 
+    def readmit(self, run: RunPath) -> None:
+        """See the contract."""
+        self._connection.request("POST", paths.readmit(run))
+
     def lapsed(self, receipts: Sequence[Given]) -> list[int]:
         """See the contract."""
         body = {"receipts": [given.to_json() for given in receipts]}

@@ -23,7 +23,16 @@ from holdfast.sync.report import Outcome
 from holdfast.sync.survey import Survey
 from holdfast.wire import Given
 
-__all__ = ["Found", "find", "find_all", "recall", "remove_proven", "remove_run", "work_off"]
+__all__ = [
+    "Found",
+    "find",
+    "find_all",
+    "lapsed",
+    "recall",
+    "remove_proven",
+    "remove_run",
+    "work_off",
+]
 
 _T = TypeVar("_T")
 
@@ -88,18 +97,28 @@ def recall(context: Context, found: Found) -> None:
     That it gives no answer is added to what is missing: runs that are pending need not wait for it.
     """
     kept = [(run_dir, Kept.read(run_dir, context.base_url)) for run_dir in found.synced]
-    lapsed: set[RunDir] = {run_dir for run_dir, one in kept if one is None}
-    asked = [(run_dir, Given.of(one.receipt)) for run_dir, one in kept if one is not None]
+    gone = {run_dir for run_dir, one in kept if one is None}
+    asked = [(run_dir, one) for run_dir, one in kept if one is not None]
     for start in range(0, len(asked), _ASKED_AT_ONCE):
-        some = asked[start : start + _ASKED_AT_ONCE]
         try:
-            numbers = context.transport.lapsed([given for _, given in some])
+            gone |= lapsed(context, asked[start : start + _ASKED_AT_ONCE])
         except HoldfastError as error:
             found.missing.append(error)
             break
-        lapsed.update(some[number][0] for number in numbers if number < len(some))
-    found.pending = _in_order([*found.pending, *lapsed])
-    found.synced = [run_dir for run_dir in found.synced if run_dir not in lapsed]
+    found.pending = _in_order([*found.pending, *gone])
+    found.synced = [run_dir for run_dir in found.synced if run_dir not in gone]
+
+
+def lapsed(context: Context, kept: Sequence[tuple[RunDir, Kept]]) -> set[RunDir]:
+    """Which of these runs the server does not hold any more as it confirmed them.
+
+    Raises:
+        HoldfastError: it did not answer.
+    """
+    if not kept:
+        return set()
+    numbers = context.transport.lapsed([Given.of(one.receipt) for _, one in kept])
+    return {kept[number][0] for number in numbers if number < len(kept)}
 
 
 def _in_order(runs: Iterable[RunDir]) -> list[RunDir]:

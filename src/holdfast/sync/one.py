@@ -16,7 +16,15 @@ from holdfast.journal import HEADER
 from holdfast.rundir import RunDir, mark_synced, writer_of
 from holdfast.sync.context import NO_EDIT, Context, address
 from holdfast.sync.files import Catalogue, Some, every
-from holdfast.sync.receipts import Kept, Sight, claim_of, differences, keep
+from holdfast.sync.receipts import (
+    Kept,
+    Sight,
+    claim_of,
+    differences,
+    is_deletion,
+    keep,
+    noting_deletion,
+)
 from holdfast.sync.report import Outcome, defect, some
 from holdfast.sync.ship import JournalShipper
 from holdfast.sync.survey import Survey
@@ -37,7 +45,12 @@ def sync_run(context: Context, run_dir: RunDir) -> Outcome:
 
     A run that is still being written is brought up to what is there now.
     """
-    return guarded(run_dir, lambda outcome: _sync_now(context, run_dir, outcome))
+
+    def work(outcome: Outcome) -> None:
+        with noting_deletion(run_dir, context.base_url, context.wishes):
+            _sync_now(context, run_dir, outcome)
+
+    return guarded(run_dir, work)
 
 
 def guarded(run_dir: RunDir, work: Callable[[Outcome], None]) -> Outcome:
@@ -52,7 +65,7 @@ def guarded(run_dir: RunDir, work: Callable[[Outcome], None]) -> Outcome:
 
 def fail(outcome: Outcome, error: BaseException) -> None:
     """Put down in an outcome that an error ended the work; a foreign one is a defect of ours."""
-    outcome.state = "failed"
+    outcome.state = "deleted" if is_deletion(error) else "failed"
     if isinstance(error, HoldfastError):
         outcome.error = error
         return
@@ -185,6 +198,8 @@ class RunSync:
         )
         outcome.run = str(of)
         self._of = JournalPath(of, journal)
+        if self._context.wishes.again:
+            self._context.transport.readmit(of)
         kept = Kept.read(self._run_dir, self._context.base_url)
         hint = kept.receipt.position if kept and kept.receipt.journal == journal else 0
         if kept:

@@ -1,23 +1,35 @@
 """Receipts: is what the server says it holds what lies on disk, and what is kept of the answer.
 
-Owns the comparison, the receipt file beside the journal, and what makes a run pending. Must not
+Owns the comparison, the receipt file beside the journal (which also says that a run was deleted on
+the server), and what makes a run pending. Must not
 know how bytes were sent.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from holdfast.errors import RefusedError, StorageError
+from holdfast.errors import HoldfastError, RefusedError, StorageError
 from holdfast.rundir import RunDir, read_receipt, write_receipt, writer_of
 from holdfast.sync.context import Wishes
 from holdfast.sync.files import Catalogue
 from holdfast.sync.survey import Survey
 from holdfast.wire import Claim, FileEntry, Receipt
 
-__all__ = ["Kept", "Sight", "claim_of", "differences", "is_pending", "keep"]
+__all__ = [
+    "Kept",
+    "Sight",
+    "claim_of",
+    "deletion",
+    "differences",
+    "is_deletion",
+    "is_pending",
+    "keep",
+    "noting_deletion",
+]
 
 _FORMAT = 1
 
@@ -66,6 +78,20 @@ class Kept:
         except (KeyError, TypeError, ValueError, RefusedError):
             return None  # a hint only: the run counts as pending and is looked at again
 
+    def fits(self, run_dir: RunDir, wishes: Wishes) -> bool:
+        """Whether it was given for what lies there now, as the run that is wished."""
+        try:
+            if self.sight != Sight.of(run_dir):
+                return False
+        except StorageError:
+            return False  # the sync of this run will say what is wrong with it
+        run = self.receipt.run
+        wished = (wishes.entity, wishes.project, wishes.run_id)
+        held = (run.entity, run.project, run.run_id)
+        if any(want and want != have for want, have in zip(wished, held, strict=True)):
+            return False
+        return self.receipt.complete or self.writer == writer_of(run_dir)
+
 
 def keep(run_dir: RunDir, kept: Kept) -> None:
     """Write the receipt beside the journal; StorageError when that fails."""
@@ -83,6 +109,32 @@ def keep(run_dir: RunDir, kept: Kept) -> None:
     )
 
 
+def is_deletion(error: BaseException) -> bool:
+    """Whether the server says that the run was deleted."""
+    return isinstance(error, RefusedError) and error.code == "run_deleted"
+
+
+@contextlib.contextmanager
+def noting_deletion(run_dir: RunDir, server: str, wishes: Wishes) -> Iterator[None]:
+    """Put down beside the journal, in the receipt's place, that the server says so."""
+    try:
+        yield
+    except RefusedError as error:
+        if is_deletion(error) and wishes.mark:
+            note = {"format": _FORMAT, "server": server, "deleted": error.what, "do": error.do}
+            with contextlib.suppress(StorageError):  # a note for `status`: the server is asked anew
+                write_receipt(run_dir, note)
+        raise
+
+
+def deletion(run_dir: RunDir, server: str) -> HoldfastError | None:
+    """What this server said last, if it was that the run was deleted."""
+    found = read_receipt(run_dir) or {}
+    if found.get("server") != server or not isinstance(found.get("deleted"), str):
+        return None
+    return HoldfastError(found["deleted"], str(found.get("do", "")))
+
+
 def is_pending(run_dir: RunDir, server: str, wishes: Wishes) -> bool:
     """Whether a run has anything that this server did not confirm.
 
@@ -90,19 +142,7 @@ def is_pending(run_dir: RunDir, server: str, wishes: Wishes) -> bool:
     is pending too: the server has to hear of it.
     """
     kept = Kept.read(run_dir, server)
-    if kept is None:
-        return True
-    try:
-        if kept.sight != Sight.of(run_dir):
-            return True
-    except StorageError:
-        return True  # the sync of this run will say what is wrong with it
-    run = kept.receipt.run
-    wished = (wishes.entity, wishes.project, wishes.run_id)
-    held = (run.entity, run.project, run.run_id)
-    if any(want and want != have for want, have in zip(wished, held, strict=True)):
-        return True
-    return not kept.receipt.complete and kept.writer != writer_of(run_dir)
+    return kept is None or not kept.fits(run_dir, wishes)
 
 
 def claim_of(survey: Survey, catalogue: Catalogue, writer: str) -> Claim:

@@ -15,10 +15,11 @@ from holdfast.wire import Receipt
 
 __all__ = ["Outcome", "Reporter", "State", "defect", "some"]
 
-State = Literal["confirmed", "running", "partial", "sent", "empty", "failed"]
+State = Literal["confirmed", "running", "partial", "sent", "empty", "deleted", "failed"]
 """confirmed: all of it is proven to be there; running: all up to now is, and more will come;
 partial: all is but the files that were left out on wish; sent: it went out and no receipt was asked
-for; empty: nothing was written yet; failed: see the error."""
+for; empty: nothing was written yet; deleted: somebody deleted it on the server, see the error, and
+it stays here; failed: see the error."""
 
 
 class Reporter(Protocol):
@@ -70,7 +71,7 @@ class Outcome:
     @property
     def ok(self) -> bool:
         """Whether nothing of this run is left to do or to worry about now."""
-        return self.state != "failed"
+        return self.state not in {"failed", "deleted"}
 
     def to_json(self) -> dict[str, Any]:
         """The JSON object of this outcome."""

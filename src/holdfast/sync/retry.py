@@ -132,6 +132,10 @@ class RetryingTransport:
         """See the contract."""
         self._keep_trying(lambda: self._inner.edit(run, change))
 
+    def readmit(self, run: RunPath) -> None:
+        """See the contract."""
+        self._keep_trying(lambda: self._inner.readmit(run))
+
     def lapsed(self, receipts: Sequence[Given]) -> list[int]:
         """See the contract."""
         return self._keep_trying(lambda: self._inner.lapsed(receipts))

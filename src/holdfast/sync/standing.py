@@ -23,10 +23,17 @@ from holdfast.rundir import RunDir, boot_id, is_process, replace_text
 from holdfast.sync.context import Wishes
 from holdfast.sync.followed import Followed
 from holdfast.sync.many import find
-from holdfast.sync.receipts import Kept
+from holdfast.sync.receipts import Kept, deletion
 from holdfast.sync.watch import Watcher
 
-__all__ = ["Note", "RunStanding", "Standing", "read_notes", "standing_on_disk"]
+__all__ = [
+    "Note",
+    "RunStanding",
+    "Standing",
+    "read_notes",
+    "standing_of",
+    "standing_on_disk",
+]
 
 _FORMAT = 1
 _NAMED = 1000
@@ -40,10 +47,10 @@ class RunStanding:
     Args:
         path: its folder.
         run: ``entity/project/id`` once it is known, else empty.
-        state: running, ending, failing or pending.
+        state: running, ending, failing, pending or deleted (on the server, by somebody).
         pending: bytes that were not sent, as far as is known.
         since: Unix seconds since when.
-        error: why the last try failed, empty for none.
+        error: why the last try failed, or who deleted it; empty for neither.
         next_try: Unix seconds of the next try; 0 when nothing failed.
     """
 
@@ -156,7 +163,7 @@ class Note:
             boot=boot_id(),
             pid=os.getpid(),
             started=self._started,
-            **_summed(_standing_of(run) for run in watcher.runs.values()),
+            **_summed(standing_of(run) for run in watcher.runs.values()),
         )
         text = json.dumps(standing.to_json(), separators=(",", ":"))
         try:
@@ -183,16 +190,17 @@ def read_notes(folder: Path) -> list[Standing]:
     return sorted(found, key=lambda standing: standing.started)
 
 
-def _standing_of(run: Followed) -> RunStanding:
+def standing_of(run: Followed) -> RunStanding:
     """How one run stands that is followed."""
     trouble = next(iter(run.troubles.values()), None)
+    error = run.deleted or (None if trouble is None else trouble.error)
     return RunStanding(
         path=str(run.run_dir.path),
         run=run.outcome.run,
         state=run.state,
         pending=run.pending,
         since=run.since,
-        error="" if trouble is None else str(trouble.error),
+        error="" if error is None else str(error),
         next_try=0.0 if trouble is None else _on_the_clock(trouble.retry_at),
     )
 
@@ -207,6 +215,9 @@ def standing_on_disk(paths: Sequence[Path], server: str) -> tuple[Standing, list
 
 
 def _on_disk(run_dir: RunDir, server: str) -> RunStanding:
+    gone = deletion(run_dir, server)
+    if gone is not None:
+        return RunStanding(str(run_dir.path), "", "deleted", 0, 0.0, str(gone))
     kept = Kept.read(run_dir, server)
     size, since = 0, 0.0
     with contextlib.suppress(OSError):  # gone a moment ago: nothing is pending of it

@@ -98,6 +98,13 @@ class Transport(Protocol):
         """
         ...
 
+    def readmit(self, run: RunPath) -> None:
+        """Let a run come again that somebody deleted; nothing happens to one that is there.
+
+        Until then every method refuses what belongs to it: 410 ``run_deleted``.
+        """
+        ...
+
     def lapsed(self, receipts: Sequence[Given]) -> list[int]:
         """Which of these receipts, by their number in the list, hold no more.
 

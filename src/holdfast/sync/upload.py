@@ -117,16 +117,18 @@ class FileShipper:
         if blobs:
             self._context.report.expect(self._run_dir, sum(len(data) for _, data in blobs))
         room = self._body_bytes - sum(map(_room, unasked))
-        for group in _groups(entries, room, _line):
+        done = 0
+        while done < len(entries):
             self._check_stop()
+            group = next(_groups(entries[done:], room, _line))
             try:
                 missing |= self._send(group, blobs)
+                done += len(group)
             except RefusedError as error:
                 size = sum(map(_line, group)) + sum(len(data) for _, data in blobs)
                 if not self._context.send_less(error, size):
                     raise
-                missing |= self._name(group)
-            blobs = []
+            blobs, room = [], self._body_bytes
         return missing
 
     def _send(self, entries: Sequence[FileEntry], blobs: list[tuple[str, bytes]]) -> set[str]:

@@ -25,9 +25,10 @@ from holdfast.sync.context import Context, Wishes
 from holdfast.sync.crew import Crew, Done
 from holdfast.sync.followed import Followed, Sighting, Turn
 from holdfast.sync.outage import Outage, is_of_server
-from holdfast.sync.receipts import Kept, is_pending
+from holdfast.sync.receipts import Kept, is_deletion, is_pending
 from holdfast.sync.report import Outcome, Reporter
 from holdfast.sync.retry import StoppedError
+from holdfast.sync.rounds import Rounds, look_through
 from holdfast.sync.transport import Transport
 from holdfast.wire.failures import UntrustedError
 
@@ -142,6 +143,8 @@ class Watcher:
         self._places = [_Place(source, clock()) for source in sources]
         self._eyes = Crew("look", min(_EYES, (_EYES_A_PLACE + 1) * len(sources)), self._done)
         self._probe = Crew("probe", 1, self._done)
+        self._rounds = Rounds(clock())
+        self._inspector = Crew("rounds", 1, self._done)
         self._lanes = {
             "journal": _Lane(Crew("journal", terms.jobs, self._done)),
             "files": _Lane(Crew("files", _FILE_THREADS, self._done)),
@@ -171,6 +174,7 @@ class Watcher:
             now = self._clock()
             self._look_out(now)
             self._ask_server()
+            self._go_round(now)
             self._hand_out()
             self._hear(_TICK_SECONDS)
             if now - self._noted_at >= _STATE_SECONDS:
@@ -229,6 +233,8 @@ class Watcher:
                 )
                 self.runs[run_dir] = run
                 place.add(run)
+                if resting:
+                    self._rounds.add(run, now, soon=True)
 
     def _saw(self, done: Done) -> None:
         place: _Place = done.who
@@ -278,6 +284,32 @@ class Watcher:
         else:
             raise done.error
 
+    def _go_round(self, now: float) -> None:
+        """Look confirmed runs through again, a few at a time, while nobody waits for the server."""
+        context = self._context
+        if context is None or not self.outage.open or not self._inspector.free:
+            return
+        runs = [run for run in self._rounds.take(now) if self.runs.get(run.run_dir) is run]
+        if runs:
+            wishes = {run.run_dir: self._terms.wishes(run.run_dir) for run in runs}
+            self._inspector.give(runs, partial(look_through, context, wishes), self._went_round)
+
+    def _went_round(self, done: Done) -> None:
+        self._inspector.took()
+        now = self._clock()
+        if done.error is not None and not isinstance(done.error, HoldfastError):
+            raise done.error
+        if done.error is not None and is_of_server(done.error):
+            self.outage.failed(done.error)
+        # Any other no (of a relay that cannot ask, say) is of no harm: they are asked about again.
+        changed: set[RunDir] = done.result or set()
+        for run in done.who:
+            # One that was deleted is asked about: somebody may have wanted it again.
+            if run.resting and (run.run_dir in changed or run.deleted is not None):
+                run.wake(now)
+            elif run.resting:
+                self._rounds.add(run, now)
+
     # Turns.
 
     def _queue(self, run: Followed, now: float) -> None:
@@ -309,10 +341,16 @@ class Watcher:
             outcome = run.ended(turn, done.result, now)
             if outcome is not None:
                 self._finished(run, outcome)
+        elif is_deletion(done.error):
+            outcome = run.removed(turn, done.error, now)
+            if outcome is not None:
+                self._finished(run, outcome)
         elif not isinstance(done.error, StoppedError):
             self._failed(run, turn, done.error)
         if run.run_dir in self.runs:
             self._queue(run, now)
+            if run.resting:
+                self._rounds.add(run, now)
 
     def _failed(self, run: Followed, turn: Turn, error: BaseException) -> None:
         before, now = run.troubles.get(turn), self._clock()

@@ -29,6 +29,7 @@ __all__ = [
     "JOURNAL_FILES",
     "KEYS",
     "PROJECTS",
+    "READMIT",
     "RECEIPT",
     "RECEIPTS",
     "RUN",
@@ -47,6 +48,7 @@ __all__ = [
     "journal",
     "journal_files",
     "journal_id",
+    "readmit",
     "receipt",
     "run",
     "runs",
@@ -69,6 +71,7 @@ RUNS = f"{PROJECTS}/{{entity}}/{{project}}/runs"
 KEYS = f"{PROJECTS}/{{entity}}/{{project}}/keys"
 RUN = f"{API}/runs/{{entity}}/{{project}}/{{run_id}}"
 EDIT = f"{RUN}/edit"
+READMIT = f"{RUN}/readmit"
 HISTORY = f"{RUN}/history"
 SAMPLED = f"{RUN}/history/sampled"
 CONSOLE = f"{RUN}/console"
@@ -151,6 +154,11 @@ def run(of: RunPath) -> str:
 def edit(of: RunPath) -> str:
     """``POST``: a change of what a run says of itself."""
     return f"{run(of)}/edit"
+
+
+def readmit(of: RunPath) -> str:
+    """``POST``: a run that was deleted may come again."""
+    return f"{run(of)}/readmit"
 
 
 def history(of: RunPath) -> str:

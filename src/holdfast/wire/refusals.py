@@ -31,6 +31,7 @@ _TABLE = (
     ErrorCode("position_mismatch", 409, "the chunk does not start where the server stands"),
     ErrorCode("offset_mismatch", 409, "the part of a blob does not start where the server stands"),
     ErrorCode("claim_mismatch", 409, "what is claimed is not what the server holds"),
+    ErrorCode("run_deleted", 410, "somebody deleted the run; it is not taken again unasked"),
     ErrorCode("too_large", 413, "the body is over the limit"),
     ErrorCode("digest_mismatch", 422, "the bytes are not what their digest says; send again"),
     ErrorCode("invalid", 422, "well-formed but not acceptable"),

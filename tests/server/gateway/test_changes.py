@@ -273,9 +273,17 @@ def test_a_deleted_run_is_gone(client: Client) -> None:
     logged(client, 0, 3)
     client.mutate("deleteRun", "clientMutationId", id=bucket["id"])
     assert client.site.held.table("runs") == []
-    assert client.post({}).status_code == 404
-    assert client.upsert()["inserted"]
-    assert client.rows() == []
+    assert client.post({}).status_code == 410
+    assert client.post({"complete": True, "exitcode": 0}).status_code == 410
+    query = "mutation M($i: UpsertBucketInput!) { upsertBucket(input: $i) { inserted } }"
+    said = {"query": query, "variables": {"i": {"name": "r1", "modelName": "digits"}}}
+    answer = client.site.ask("POST", "/graphql", json=said)
+    assert answer.status_code == 410  # 409 its clients would send again and again
+    [error] = answer.json()["errors"]
+    assert error["extensions"]["code"] == "run_deleted"
+    assert "run r1 was deleted" in error["message"]
+    assert client.site.held.table("runs") == []
+    assert client.upsert(name="r2")["inserted"]
 
 
 def test_a_project_is_made(client: Client) -> None:

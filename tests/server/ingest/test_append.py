@@ -20,7 +20,8 @@ from holdfast.journal import scan_payloads
 from holdfast.records import encode
 from holdfast.records.encode import HistoryEncoder, RunInfo, StreamCounts
 from holdfast.records.replay import Replay
-from holdfast.server.ingest import Held, PositionMismatch, Say
+from holdfast.server.ingest import Held, Say
+from holdfast.server.ingest.errors import RunDeleted
 from holdfast.server.metastore import run_state
 from holdfast.wire import journal_id
 
@@ -151,11 +152,11 @@ def test_a_removed_run_is_gone_with_all_that_hangs_on_it(folder: Folder) -> None
     [journal] = folder.table("journals")
     folder.ingest.flush(10, idle=-1)
     assert folder.table("segments")
-    assert folder.ingest.remove_run(RUN)
+    assert folder.ingest.remove_run(RUN, "ada")
     for name in ("runs", "journals", "pieces", "segments", "stretches", "files"):
         assert folder.table(name) == [], name
-    assert not folder.ingest.remove_run(RUN)
-    with pytest.raises(PositionMismatch):
+    assert not folder.ingest.remove_run(RUN, "ada")
+    with pytest.raises(RunDeleted):
         folder.ingest.chunk(RUN, journal["journal"], journal["position"], b"x", "gone")
 
 

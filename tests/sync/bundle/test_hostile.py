@@ -56,6 +56,14 @@ def test_a_name_that_the_manifest_does_not_name(tmp_path: Path, name: str) -> No
     refused(archive(tmp_path / "x.tar.zst", [*parts, ("holdfast-end.json", END)]))
 
 
+def test_a_volume_whose_number_is_made_to_be_counted_up_to(tmp_path: Path) -> None:
+    head = HEAD.replace(b'"volume": 1', b'"volume": 1000000000')
+    told = manifest({"run-a.wandb": JOURNAL})
+    parts = [("holdfast-bundle.json", head), ("holdfast-manifest-1.json", told)]
+    path = archive(tmp_path / "x.tar.zst", [*parts, ("holdfast-end.json", END)])
+    assert "volumes 1 to 999999999 of the export" in refused(path)
+
+
 @pytest.mark.parametrize(
     "said",
     [

@@ -114,6 +114,27 @@ def test_a_server_that_was_set_back_is_sent_it_again(tmp_path: Path) -> None:
     assert run_dir.journal.stat().st_mtime > 1  # which makes the watcher ask and send again
 
 
+def test_a_run_that_was_deleted_there_is_not_held_for_ever(tmp_path: Path) -> None:
+    server = MemoryServer()
+    relay, spool = impatient(server, tmp_path)
+    server.delete(OF.run)
+    with pytest.raises(RefusedError, match="run_deleted"):
+        relay.receipt(OF, claim(DATA))
+    (run_dir,) = spool.find()
+    os.utime(run_dir.journal, (0, 0))
+    relay.readmit(OF.run)
+    assert run_dir.journal.stat().st_mtime > 0  # whoever forwards it looks again
+    server.send_chunk(OF, 0, DATA, "gone")
+    assert relay.receipt(OF, claim(DATA)).position == len(DATA)
+
+    def away(method: str, when: str) -> None:
+        raise UnreachableError("away")
+
+    server.fail = away
+    with pytest.raises(UnconfirmedError, match="to have run ann/digits/r1 again"):
+        relay.readmit(OF.run)
+
+
 def test_what_lapsed_only_the_server_knows(tmp_path: Path) -> None:
     server = MemoryServer()
     relay, _ = impatient(server, tmp_path)

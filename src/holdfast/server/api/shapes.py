@@ -27,6 +27,7 @@ __all__ = [
     "Position",
     "Project",
     "Projects",
+    "Readmitted",
     "Row",
     "Rows",
     "RunPage",
@@ -161,6 +162,13 @@ class Stop:
     """Whether a run was asked to stop."""
 
     stop: str
+
+
+@dataclass
+class Readmitted:
+    """A run that counts as deleted no more."""
+
+    deleted: bool
 
 
 @dataclass

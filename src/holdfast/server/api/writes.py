@@ -118,6 +118,13 @@ async def change(request: Request, run: OwnRun, parts: PartsOf) -> Response:
     return answer(await run_in_threadpool(act))
 
 
+@router.post(paths.READMIT, response_model=shapes.Readmitted)
+def readmit(run: OwnRun, parts: PartsOf) -> Response:
+    """Take a run again that was deleted."""
+    parts.ingest.readmit(run)
+    return answer({"deleted": False})
+
+
 @router.get(paths.BLOB, response_model=PartAnswer)
 def upload_state(entity: OwnEntity, digest: str, parts: PartsOf) -> Response:
     """How much of a blob is there."""

@@ -104,7 +104,7 @@ def _delete(source: Any, context: Context, arguments: _Arguments) -> dict[str, A
     del source
     given = arguments["input"]
     run = _of_id(context, given)
-    if not context.ingest.remove_run(run):
+    if not context.ingest.remove_run(run, context.user.name):
         raise NotFoundError(f"no run {run}", "it is deleted already")
     return {"clientMutationId": given.get("clientMutationId")}
 

@@ -46,8 +46,8 @@ _MAX_DEPTH = 20
 _MAX_ERRORS = 20
 _MAX_KEPT = 256
 
-_AGAIN = frozenset({429, 503, 507})
-"""Refusals that a client should try again later: these it does for an HTTP status only."""
+_BY_STATUS = frozenset({410, 429, 503, 507})
+"""Refusals that clients know by their HTTP status only: try again later (4xx but 410), or never."""
 
 _SCALARS: dict[str, tuple[type, ...]] = {
     "JSONString": (str,),
@@ -105,8 +105,8 @@ class Engine:
         if not result.errors:
             return Outcome(200, {"data": result.data})
         said = [_said(error) for error in result.errors[:_MAX_ERRORS]]
-        again = [one["extensions"]["status"] for one in said if "extensions" in one]
-        status = next((code for code in again if code in _AGAIN), 200)
+        codes = [one["extensions"]["status"] for one in said if "extensions" in one]
+        status = next((code for code in codes if code in _BY_STATUS), 200)
         return Outcome(status, {"data": result.data, "errors": said})
 
     def _document(self, text: str) -> DocumentNode:

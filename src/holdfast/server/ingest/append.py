@@ -16,7 +16,7 @@ from holdfast.ids import RunPath
 from holdfast.records.decode import kind
 from holdfast.records.encode import StreamCounts
 from holdfast.records.replay import Replay
-from holdfast.server.ingest import chunks
+from holdfast.server.ingest import chunks, deleted
 from holdfast.server.ingest.base import Base
 from holdfast.server.ingest.errors import PositionMismatch
 from holdfast.server.metastore import journals, runs
@@ -65,6 +65,9 @@ def append(base: Base, run: RunPath, say: Say, *, writer: str, role: str) -> boo
 def _append(base: Base, run: RunPath, say: Say, *, writer: str, role: str) -> bool:
     for _ in range(_TRIES):
         held, target = _look(base, run, role)
+        if held.run is None:
+            with base.store.read() as tx:
+                deleted.check(tx, run)
         payloads = say(held)
         try:
             if payloads and kind(payloads[0]) == "header":

@@ -24,7 +24,7 @@ from holdfast.server.history import (
     row_kinds,
     step_array,
 )
-from holdfast.server.ingest import merge
+from holdfast.server.ingest import deleted, merge
 from holdfast.server.ingest.base import Base, journal_blob
 from holdfast.server.ingest.errors import PositionMismatch, invalid
 from holdfast.server.metastore import Transaction, journals, runs
@@ -41,6 +41,8 @@ def position(base: Base, run: RunPath, journal: str) -> int:
     """How far the server holds a journal; 0 for one it does not know."""
     with base.store.read() as tx:
         held = journals.find(tx, run, journal)
+        if held is None:
+            deleted.check(tx, run)
     return 0 if held is None else held.position
 
 
@@ -50,6 +52,8 @@ def take(base: Base, run: RunPath, journal: str, chunk: tuple[int, bytes], write
     with base.locks.of(run):
         with base.store.read() as tx:
             held = journals.find(tx, run, journal)
+            if held is None:
+                deleted.check(tx, run)
         at = 0 if held is None else held.position
         if start != at:
             raise PositionMismatch(at)

@@ -5,9 +5,12 @@ Must not know why one is raised.
 
 from __future__ import annotations
 
-from holdfast.errors import RefusedError
+import time
 
-__all__ = ["ClaimMismatch", "PositionMismatch", "digest_mismatch", "invalid"]
+from holdfast.errors import RefusedError
+from holdfast.ids import RunPath
+
+__all__ = ["ClaimMismatch", "PositionMismatch", "RunDeleted", "digest_mismatch", "invalid"]
 
 
 class PositionMismatch(RefusedError):  # noqa: N818  a refusal; the name is the wire's
@@ -34,6 +37,20 @@ class ClaimMismatch(RefusedError):  # noqa: N818  as above
             status=409,
             code="claim_mismatch",
             detail={"position": position, "digest": digest, "files": files, "missing": []},
+        )
+
+
+class RunDeleted(RefusedError):  # noqa: N818  as above
+    """The run was deleted, as the fields say: ``by`` a user, ``at`` Unix seconds."""
+
+    def __init__(self, run: RunPath, at: float, by: str) -> None:
+        when = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(at))
+        super().__init__(
+            f"run {run.run_id} was deleted from the server on {when} by {by}",
+            "`holdfast sync --again` of its folder brings it back; a new run needs another id",
+            status=410,
+            code="run_deleted",
+            detail={"at": at, "by": by},
         )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from holdfast.errors import NotFoundError
 from holdfast.ids import RunPath
-from holdfast.server.ingest import merge
+from holdfast.server.ingest import deleted, merge
 from holdfast.server.ingest.base import Base, fresh
 from holdfast.server.ingest.errors import digest_mismatch, invalid
 from holdfast.server.metastore import contents, journals, runs
@@ -36,6 +36,7 @@ def name_files(
         with base.store.read() as tx:
             held = journals.find(tx, run, journal)
             if held is None:
+                deleted.check(tx, run)
                 raise NotFoundError(f"no journal {journal} of run {run}", "send its chunks first")
             digests = (*(file.digest for file in files), *(digest for digest, _ in blobs))
             known = contents.known(tx, run.entity, digests)

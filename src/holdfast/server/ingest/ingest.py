@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from holdfast.ids import RunPath
 from holdfast.records.encode import StreamCounts
 from holdfast.server.blobstore import BlobStore
-from holdfast.server.ingest import append, chunks, files, receipts, upkeep, whole
+from holdfast.server.ingest import append, chunks, deleted, files, receipts, upkeep, whole
 from holdfast.server.ingest.append import Say
 from holdfast.server.ingest.base import Base
 from holdfast.server.metastore import MetaStore
@@ -166,12 +166,21 @@ class Ingest:
         """Whether the run's last session was asked to stop; False for an unknown run."""
         return append.stop_requested(self._base, run)
 
-    def remove_run(self, run: RunPath) -> bool:
+    def remove_run(self, run: RunPath, by: str) -> bool:
         """Remove a run and all that is known of it; False when there is none.
 
-        Its blobs are swept an hour later, unless another run names them too.
+        From then on it is refused (410 ``run_deleted``), until `readmit`. Its blobs are swept an
+        hour later, unless another run names them too.
+
+        Args:
+            run: the run.
+            by: the name of the user who wants it.
         """
-        return whole.remove_run(self._base, run)
+        return deleted.remove_run(self._base, run, by)
+
+    def readmit(self, run: RunPath) -> None:
+        """Take a run again that was deleted; nothing happens when it was not."""
+        deleted.readmit(self._base, run)
 
     def flush(self, limit: int, *, idle: float = 30.0) -> int:
         """Write out tails of journals not heard of for ``idle`` seconds; returns how many.

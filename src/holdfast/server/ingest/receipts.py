@@ -14,7 +14,7 @@ from holdfast.ids import RunPath
 from holdfast.records.replay import Replay
 from holdfast.records.values import dumps, loads
 from holdfast.server.blobstore import BlobStore
-from holdfast.server.ingest import merge
+from holdfast.server.ingest import deleted, merge
 from holdfast.server.ingest.base import Base
 from holdfast.server.ingest.errors import ClaimMismatch
 from holdfast.server.metastore import contents, journals, run_state, runs
@@ -31,6 +31,7 @@ def give(base: Base, run: RunPath, journal: str, claim: Claim) -> Receipt:
         with base.store.read() as tx:
             held = journals.find(tx, run, journal)
             if held is None:
+                deleted.check(tx, run)
                 raise NotFoundError(f"no journal {journal} of run {run}", "send its chunks first")
             pieces = journals.pieces_of(tx, held.pk)
             files = contents.files_of(tx, held.pk)

@@ -1,6 +1,6 @@
-"""What concerns a run or a project whole: making, removing, asking to stop.
+"""What concerns a run or a project whole: making a project, asking a run to stop.
 
-Must not know who may. Blobs that nothing names any more are left to `upkeep`.
+Must not know who may.
 """
 
 from __future__ import annotations
@@ -10,16 +10,7 @@ from holdfast.ids import RunPath
 from holdfast.server.ingest.base import Base
 from holdfast.server.metastore import journals, reads, runs
 
-__all__ = ["make_project", "remove_run", "request_stop"]
-
-
-def remove_run(base: Base, run: RunPath) -> bool:
-    """See `Ingest.remove_run`."""
-    with base.locks.of(run), base.store.write() as tx:
-        said = runs.said_of(tx, run)
-        if said is not None:
-            runs.remove(tx, said.pk)
-    return said is not None
+__all__ = ["make_project", "request_stop"]
 
 
 def request_stop(base: Base, run: RunPath) -> None:

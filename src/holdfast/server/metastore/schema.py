@@ -30,6 +30,7 @@ __all__ = [
     "api_keys",
     "contents",
     "counters",
+    "deletions",
     "files",
     "journals",
     "pieces",
@@ -254,6 +255,20 @@ files = Table(
     Column("digest", Text, nullable=False),
     Column("updated_at", Double, nullable=False),
     UniqueConstraint("journal_pk", "path"),
+)
+
+# Runs that somebody deleted: no sender brings one back before somebody says so.
+deletions = Table(
+    "deletions",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("entity", Text, nullable=False),
+    Column("project", Text, nullable=False),
+    Column("run_id", Text, nullable=False),
+    Column("deleted_at", Double, nullable=False),
+    # a user's name
+    Column("deleted_by", Text, nullable=False),
+    UniqueConstraint("entity", "project", "run_id"),
 )
 
 # One row a counter. "changed" orders the changes of runs over the whole server.

@@ -6,7 +6,6 @@ moved there when it is whole. Must not know servers, nor the archive's bytes.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import shutil
@@ -71,11 +70,16 @@ def _unpack_bundle(
 ) -> Iterator[Unpacked]:
     with Unpacker(into, advance=advance) as unpacker:
         last = max(parts)
-        for number in range(1, last + 1):
-            if number not in parts:
-                what = f"volume {number} of {_beside(parts[last])} is missing"
+        before = 0
+        for number in sorted(parts):
+            if number > before + 1:
+                first, end = before + 1, number - 1
+                bundle = _beside(parts[last])
+                what = f"volume {end} of {bundle} is missing"
+                if first < end:
+                    what = f"volumes {first} to {end} of {bundle} are missing"
                 yield Unpacked(error=DamagedError(what, "carry it over and import again"))
-                continue
+            before = number
             try:
                 yield from unpacker.volume(parts[number])
             except DamagedError as error:
@@ -91,16 +95,22 @@ def find_volumes(path: Path) -> list[Path]:
 
     Raises:
         UsageError: there is no such file.
+        StorageError: its folder cannot be read.
     """
     if path.is_file():
         return [path]
     found: list[Path] = []
     prefix, suffix = _split_name(path)
-    with contextlib.suppress(OSError):  # no such folder: nothing is found
+    try:
         for item in path.parent.iterdir():
             number = item.name[len(prefix) : len(item.name) - len(suffix)]
             if item.name == f"{prefix}{number}{suffix}" and number[1:].isdecimal():
                 found.append(item)
+    except (FileNotFoundError, NotADirectoryError):
+        pass  # no such folder: nothing is found
+    except OSError as error:
+        what = f"cannot read {path.parent}: {error.strerror or error}"
+        raise StorageError(what, "name the files that were exported") from error
     if not found:
         raise UsageError(f"there is no file {path}", "name the files that were exported")
     return sorted(found)

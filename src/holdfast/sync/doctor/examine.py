@@ -87,6 +87,7 @@ def _count(runs: Sequence[object], pending: Pending) -> Finding:
         return Finding("folders", "note", "no runs found", "", cure)
     evidence = f"{pending.confirmed} confirmed, {pending.runs} pending"
     evidence += f" ({pending.size / 1e6:,.1f} MB)" if pending.runs else ""
+    evidence += f", {pending.deleted} deleted on the server" if pending.deleted else ""
     word = "run" if len(runs) == 1 else "runs"
     return Finding("folders", "ok", f"{len(runs)} {word} found", evidence)
 

@@ -18,7 +18,7 @@ from holdfast.sync.context import Wishes
 from holdfast.sync.doctor.finding import Finding, Severity, of_error
 from holdfast.sync.doctor.versions import Written
 from holdfast.sync.named import Named
-from holdfast.sync.receipts import Kept, is_pending
+from holdfast.sync.receipts import Kept, deletion, is_pending
 from holdfast.sync.report import some
 from holdfast.sync.survey import Survey
 
@@ -35,6 +35,7 @@ class Pending:
     Attributes:
         runs: that have something. size: bytes of them, journals and files.
         longest: bytes of the longest record. confirmed: runs that have nothing to send.
+        deleted: runs that somebody deleted on the server.
         written: who wrote the journals.
     """
 
@@ -42,6 +43,7 @@ class Pending:
     size: int = 0
     longest: int = 0
     confirmed: int = 0
+    deleted: int = 0
     written: Written = field(default_factory=Written)
 
 
@@ -183,6 +185,12 @@ def _why_pending(run_dir: RunDir, server: str, pending: Pending) -> Iterator[Fin
         yield _finding(run_dir, "note", what, str(run_dir.path), cure)
     if not is_pending(run_dir, server, Wishes()):
         pending.confirmed += 1
+        return
+    gone = deletion(run_dir, server)
+    if gone is not None:
+        pending.deleted += 1
+        cure = f"holdfast sync --again {run_dir.path} brings it back; else remove the folder"
+        yield _finding(run_dir, "note", "deleted on the server", gone.what, cure)
         return
     pending.runs += 1
     pending.size += run_dir.journal.stat().st_size + _size_of_files(run_dir)

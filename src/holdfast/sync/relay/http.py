@@ -178,6 +178,10 @@ class _Service:
         self._transport.edit(request.run, Edit.from_json(request.json()))
         return {}
 
+    def readmit(self, request: _Request) -> object:
+        self._transport.readmit(request.run)
+        return {"deleted": False}
+
     def lapsed(self, request: _Request) -> object:
         return {"lapsed": self._transport.lapsed(Given.list_from_json(request.json()))}
 
@@ -205,6 +209,7 @@ _ROUTES: tuple[tuple[re.Pattern[str], dict[str, _Act]], ...] = (
     (_pattern(paths.JOURNAL_FILES), {"POST": _Service.files}),
     (_pattern(paths.RECEIPT), {"POST": _Service.receipt}),
     (_pattern(paths.EDIT), {"POST": _Service.edit}),
+    (_pattern(paths.READMIT), {"POST": _Service.readmit}),
     (_pattern(paths.RECEIPTS), {"POST": _Service.lapsed}),
     (_pattern(paths.BLOB), {"GET": _Service.upload_state, "PUT": _Service.part}),
 )

@@ -159,6 +159,21 @@ class Relay:
                 "sync again later",
             ) from error
 
+    def readmit(self, run: RunPath) -> None:
+        """See the contract: the server's to do.
+
+        Raises:
+            UnconfirmedError: it cannot be asked now.
+        """
+        try:
+            self._server.readmit(run)
+        except UnreachableError as error:
+            raise UnconfirmedError(
+                f"the relay at {self._address} cannot reach the server to have run {run} again",
+                "sync again later",
+            ) from error
+        self._spool.stir_run(run)
+
     def lapsed(self, receipts: Sequence[Given]) -> list[int]:
         """See the contract: what the server says.
 

@@ -204,6 +204,13 @@ class Spool:
         with told(run_dir.journal):
             os.utime(run_dir.journal)
 
+    def stir_run(self, run: RunPath) -> None:
+        """As `stir`, of all journals of a run."""
+        with self._lock:
+            found = [held.run_dir for of, held in self._held.items() if of.run == run]
+        for run_dir in found:
+            self.stir(run_dir)
+
     def check(self, of: JournalPath, claim: Claim) -> RunDir:
         """Compare a claim with what is held; its run folder when they agree.
 
