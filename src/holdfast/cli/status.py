@@ -74,7 +74,7 @@ def _show(standing: Standing) -> None:
         since = _when(standing.waits_since)
         print(f"  waits since {since}: {standing.waits_for}; {_next(standing.next_try)}")
     _show_runs(standing.runs)
-    if standing.runs and not standing.pid:
+    if not standing.pid and any(row.state != "deleted" for row in standing.runs):
         print("  `holdfast sync` sends them once, `holdfast watch` as they grow")
 
 

@@ -273,15 +273,26 @@ def test_a_deleted_run_is_gone(client: Client) -> None:
     logged(client, 0, 3)
     client.mutate("deleteRun", "clientMutationId", id=bucket["id"])
     assert client.site.held.table("runs") == []
-    assert client.post({}).status_code == 410
-    assert client.post({"complete": True, "exitcode": 0}).status_code == 410
+    for body in ({}, {"complete": True, "exitcode": 0}):
+        answer = client.post(body)
+        assert (answer.status_code, "run r1 was deleted" in answer.text) == (404, True)
     query = "mutation M($i: UpsertBucketInput!) { upsertBucket(input: $i) { inserted } }"
-    said = {"query": query, "variables": {"i": {"name": "r1", "modelName": "digits"}}}
-    answer = client.site.ask("POST", "/graphql", json=said)
-    assert answer.status_code == 410  # 409 its clients would send again and again
-    [error] = answer.json()["errors"]
-    assert error["extensions"]["code"] == "run_deleted"
-    assert "run r1 was deleted" in error["message"]
+    begun = {"name": "r1", "modelName": "digits", "host": "here", "config": "{}"}
+    for given in ({"name": "r1", "modelName": "digits"}, begun, {"id": bucket["id"]}):
+        said = {"query": query, "variables": {"i": given}}
+        answer = client.site.ask("POST", "/graphql", json=said)
+        assert answer.status_code == 410  # 409 its clients would send again and again
+        [error] = answer.json()["errors"]
+        assert error["extensions"]["code"] == "run_deleted"
+        assert "run r1 was deleted" in error["message"]
+    # A client that began before goes on; nothing of what it says is kept.
+    query = "mutation M($i: UpsertBucketInput!) { upsertBucket(input: $i) { inserted bucket {"
+    query += " id name displayName description config sweepName historyLineCount"
+    query += " project { name entity { name } } } } }"
+    later = {"name": "r1", "modelName": "digits", "config": '{"a": {"value": 1}}'}
+    told = client.graphql(query, i=later)["data"]["upsertBucket"]
+    assert (told["inserted"], told["bucket"]["name"]) == (False, "r1")
+    assert told["bucket"]["project"] == {"name": "digits", "entity": {"name": "team"}}
     assert client.site.held.table("runs") == []
     assert client.upsert(name="r2")["inserted"]
 

@@ -20,7 +20,7 @@ from holdfast.server.gateway.viewer import user_source
 from holdfast.server.gateway.words import state_of
 from holdfast.server.query import RunEntry
 
-__all__ = ["FIELDS", "config_text", "run_source"]
+__all__ = ["FIELDS", "config_text", "deleted_source", "run_source"]
 
 _Arguments = Mapping[str, Any]
 _PAGE = 50
@@ -63,6 +63,19 @@ def run_source(entry: RunEntry, context: Context, project: Mapping[str, Any]) ->
         "updatedAt": iso(row["heard_at"]),
         "heartbeatAt": iso(row["heard_at"]),
         "historyLineCount": row["rows"],
+    }
+
+
+def deleted_source(path: RunPath, project: Mapping[str, Any]) -> dict[str, Any]:
+    """A run that was deleted, as the client that still writes it is told of it."""
+    return {
+        "entry": None,
+        "id": make_id("Run", *path),
+        "name": path.run_id,
+        "displayName": path.run_id,
+        "project": project,
+        "projectId": int(project["internalId"]),
+        "createdAt": iso(0.0),
     }
 
 
@@ -123,7 +136,9 @@ def _bucket(source: Any, context: Context, arguments: _Arguments) -> dict[str, A
 
 def _config(source: Any, context: Context, arguments: _Arguments) -> str:
     del arguments
-    entry: RunEntry = source["entry"]
+    entry: RunEntry | None = source["entry"]
+    if entry is None:
+        return "{}"
     return config_text(entry.config, context.queries.client(entry.path))
 
 

@@ -23,7 +23,7 @@ from holdfast.server.gateway.context import Context
 from holdfast.server.gateway.differences import changed_summary
 from holdfast.server.gateway.news import News, new_rows, new_stats
 from holdfast.server.gateway.posted import Posted, malformed, read_body
-from holdfast.server.ingest import Held
+from holdfast.server.ingest import Held, RunDeleted
 from holdfast.server.ingest.sessions import SESSION, beginning
 from holdfast.server.query import Queries
 
@@ -46,7 +46,10 @@ def take(context: Context, run: RunPath, body: bytes) -> dict[str, Any]:
             raise NotFoundError(f"no run {run}", "it was deleted, or never begun: begin it anew")
         return _records(run, post, held, context.queries)
 
-    return {"stopped": context.ingest.append(run, say)}
+    try:
+        return {"stopped": context.ingest.append(run, say)}
+    except RunDeleted as error:  # 410 clients before 0.17 would send again for two hours
+        raise NotFoundError(error.what, error.do) from error
 
 
 @dataclass(frozen=True)

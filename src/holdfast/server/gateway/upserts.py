@@ -23,8 +23,8 @@ from holdfast.server.gateway.context import Context, Fields
 from holdfast.server.gateway.differences import changed_summary
 from holdfast.server.gateway.names import may_write, run_of_id, run_path
 from holdfast.server.gateway.projects import project_source
-from holdfast.server.gateway.runs import run_source
-from holdfast.server.ingest import Held, Say
+from holdfast.server.gateway.runs import deleted_source, run_source
+from holdfast.server.ingest import Held, RunDeleted, Say
 from holdfast.server.ingest.edits import edited
 from holdfast.server.ingest.sessions import EDITS, SESSION, beginning
 from holdfast.server.metastore.runs import RunSaid
@@ -47,6 +47,12 @@ class _Said:
     info: RunInfo
     program: str
 
+    @property
+    def only_values(self) -> bool:
+        """Whether it says nothing that a client says as it begins: only config or summary."""
+        begins = self.texts or self.tags is not None or self.program or self.info != RunInfo("")
+        return not begins and (self.config is not None or self.summary is not None)
+
 
 def _upsert(source: Any, context: Context, arguments: Mapping[str, Any]) -> dict[str, Any]:
     del source
@@ -63,11 +69,32 @@ def _upsert(source: Any, context: Context, arguments: Mapping[str, Any]) -> dict
             return _first_records(run, said, context, held)
         return edited(run, held, lambda row, replay: _changes(run, said, row, replay))
 
-    context.ingest.append(run, say, role=EDITS)
+    try:
+        context.ingest.append(run, say, role=EDITS)
+    except RunDeleted:
+        if given.get("id") or not said.only_values:
+            raise
+        return _unkept(context, run)
     _fork(context, run, said)
     # A client that is told of lines would begin after them and send rows again under new numbers.
     bucket = {**answered(context, run), "historyLineCount": None}
     return {"bucket": bucket, "inserted": inserted, "serverSettings": {"serverMessages": []}}
+
+
+def _unkept(context: Context, run: RunPath) -> dict[str, Any]:
+    """The answer to a client that began before its run was deleted: nothing of this is kept.
+
+    Before 0.17 a refusal here ends the client's own process, and at its end the training script.
+    That the run is gone it hears from the stream.
+    """
+    projects = context.queries.numbered_projects(run.entity, run.project)
+    [project] = [project_source(number, row, context) for number, row in projects.items()]
+    settings: dict[str, Any] = {"serverMessages": []}
+    return {
+        "bucket": deleted_source(run, project),
+        "inserted": False,
+        "serverSettings": settings,
+    }
 
 
 def answered(context: Context, run: RunPath) -> dict[str, Any]:

@@ -8,8 +8,16 @@ and from which offset; to read a journal's, `journal_bytes` goes over its pieces
 from __future__ import annotations
 
 from holdfast.server.ingest.append import Held, Say
-from holdfast.server.ingest.errors import ClaimMismatch, PositionMismatch
+from holdfast.server.ingest.errors import ClaimMismatch, PositionMismatch, RunDeleted
 from holdfast.server.ingest.ingest import Ingest
 from holdfast.server.ingest.receipts import journal_bytes
 
-__all__ = ["ClaimMismatch", "Held", "Ingest", "PositionMismatch", "Say", "journal_bytes"]
+__all__ = [
+    "ClaimMismatch",
+    "Held",
+    "Ingest",
+    "PositionMismatch",
+    "RunDeleted",
+    "Say",
+    "journal_bytes",
+]
