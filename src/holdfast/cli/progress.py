@@ -126,6 +126,13 @@ def outcome_line(outcome: Outcome) -> str:
     return f"✓ {name}: {what} ({counts}{gaps})"
 
 
+def named(run: str, run_dir: RunDir) -> str:
+    """A run as it is called, and which of its writers the folder is of; the folder if unknown."""
+    if not run:
+        return str(run_dir.path)
+    return f"{run} ({run_dir.label})" if run_dir.label else run
+
+
 def tell_errors(errors: Iterable[HoldfastError]) -> None:
     """What is wrong beside the runs, such as paths where nothing is: a line each."""
     for error in errors:
@@ -136,13 +143,6 @@ def tell_trace(trace: str) -> None:
     """The traceback of a defect of Holdfast, for the report that its error asks for."""
     if trace:
         print(trace, file=sys.stderr)
-
-
-def named(run: str, run_dir: RunDir) -> str:
-    """A run as it is called, and which of its writers the folder is of; the folder if unknown."""
-    if not run:
-        return str(run_dir.path)
-    return f"{run} ({run_dir.label})" if run_dir.label else run
 
 
 def size_text(size: float) -> str:

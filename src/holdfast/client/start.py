@@ -35,7 +35,16 @@ from holdfast.ids import check_entity, check_project, check_run_id, new_run_id
 from holdfast.journal import Writer
 from holdfast.records import encode
 from holdfast.records.encode import RunInfo
-from holdfast.rundir import IGNORE_FILE, RunDir, boot_id, create, hold, write_spec
+from holdfast.rundir import (
+    IGNORE_FILE,
+    RunDir,
+    boot_id,
+    create,
+    hold,
+    is_locked,
+    runs_with_id,
+    write_spec,
+)
 from holdfast.settings import Settings, load
 
 __all__ = ["init"]
@@ -198,6 +207,8 @@ def _open(
         on_error=trouble.note,
     )
     hold(writer.fileno())
+    if info.label:
+        _look_for_double(run_dir, notices)
     version = _version()
     host = platform.node()
     producer = f"holdfast/{version}"
@@ -217,6 +228,16 @@ def _open(
     except StorageError as error:
         beside.log.failed("latest.spec", error)
     return run
+
+
+def _look_for_double(run_dir: RunDir, notices: Notices) -> None:
+    """Say it when another process is this writer too; each of the two sees the one before it."""
+    others = runs_with_id(run_dir.path.parent, run_dir.run_id, run_dir.label)
+    if any(is_locked(other.journal) for other in others if other != run_dir):
+        notices.warn(
+            f"another process writes run {run_dir.run_id} as {run_dir.label} at this moment: on "
+            "the server rows of one hide those of the other; set HOLDFAST_LABEL, another in each"
+        )
 
 
 def _write_ignored(settings: Settings, run_dir: RunDir, notices: Notices) -> None:

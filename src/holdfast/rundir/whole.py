@@ -14,7 +14,7 @@ __all__ = ["fresh_name", "replace_text"]
 
 def fresh_name(path: Path) -> Path:
     """A name beside ``path`` that nobody else has, on no machine that shares the filesystem."""
-    return path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}")
+    return path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
 
 
 def replace_text(path: Path, text: str, *, scratch: Path | None = None) -> int:
@@ -34,8 +34,7 @@ def replace_text(path: Path, text: str, *, scratch: Path | None = None) -> int:
     Raises:
         OSError: the disk said no; the old file stands.
     """
-    folder = path.parent if scratch is None else scratch
-    fresh = fresh_name(folder / path.name)
+    fresh = fresh_name(path if scratch is None else scratch / path.name)
     try:
         if scratch is not None:
             scratch.mkdir(exist_ok=True)

@@ -174,3 +174,16 @@ def test_system_metrics_of_every_writer_are_among_the_latest(site: Site) -> None
         site.sync(writer(rank, range(1), after=more))
     named = {f"system.cpu/l:rank_{rank}" for rank in range(3)}
     assert named <= set(site.queries.latest_samples(RUN))
+
+
+def test_a_file_of_each_writer_can_be_read(site: Site) -> None:
+    bodies = {0: b"of 0", 1: b"of 1", 2: b"of 0"}
+    for rank, body in bodies.items():
+        made = writer(rank, range(1))
+        site.sync(made)
+        for path, data in (("out.log", body), (f"only_{rank}", body), ("same", b"same")):
+            site.held.ingest.put_file(RUN, made.journal, path, [data])
+    listed = [one["path"] for one in site.get(f"{RUN_PATH}/files").json()["files"]]
+    assert listed == ["only_0", "only_1", "only_2", "out.log", "rank_1/out.log", "same"]
+    assert site.get(f"{RUN_PATH}/files/out.log").content == b"of 0"
+    assert site.get(f"{RUN_PATH}/files/rank_1/out.log").content == b"of 1"

@@ -1,6 +1,6 @@
 /** The colour of each run: bound to the run, kept by this browser, and as different as the palette allows. */
 import { assignColours, PALETTE } from "../lib/palette.ts";
-import type { ProjectName, Row } from "../api/types.ts";
+import type { Journal, ProjectName, Row } from "../api/types.ts";
 import { recall, remember } from "./stored.ts";
 
 const KEPT = 2000;
@@ -17,4 +17,11 @@ export function coloursOf({ entity, project }: ProjectName, rows: readonly Row[]
   }
   assigned.set(name, known);
   return new Map(rows.map((row) => [row.run_id, PALETTE[known.get(row.run_id) ?? 0] ?? "#7b8794"]));
+}
+
+/** Colours of a run's several writers by label; none for a run that has one at a time. */
+export function writerColours(journals: readonly Journal[]): Record<string, string> {
+  const labels = [...new Set(journals.map((journal) => journal.label))].filter(Boolean);
+  labels.sort((left, right) => left.localeCompare(right, "en", { numeric: true }));
+  return Object.fromEntries([...assignColours(new Map(), labels)].map(([label, place]) => [label, PALETTE[place] ?? "#7b8794"]));
 }

@@ -11,6 +11,8 @@ export interface DrawnRun {
   id: string;
   name: string;
   colour: string;
+  /** Its writers' colours by label, where the run is alone and they are what is told apart. */
+  writers?: Readonly<Record<string, string>>;
 }
 
 /** How the lines are looked at, as far as the points themselves depend on it. */
@@ -24,7 +26,7 @@ export function seriesOf(lines: readonly Line[], runs: readonly DrawnRun[], { x:
   const wanders = !(xKey in X_NAMES);
   const linesOf = linesByRun(lines);
   const plain = runs.flatMap((run) => (linesOf.get(run.id) ?? []).map(({ label, x, y, lo, hi, marks, breaks }): Series => ({
-    ...(label ? writerOf(run, label) : run), x, y, raw: null, lo, hi, marks, breaks, wanders,
+    ...writerOf(run, label), x, y, raw: null, lo, hi, marks, breaks, wanders,
   })));
   if (smoothing <= 0) return plain;
   return plain.map((one) => {
@@ -46,9 +48,10 @@ export function linesByRun(lines: readonly Line[]): Map<string, Line[]> {
   return found;
 }
 
-/** Ids and labels have no %. */
-function writerOf(run: DrawnRun, label: string): DrawnRun {
-  return { ...run, id: `${run.id}%${label}`, name: `${run.name} · ${label}` };
+/** The run, or that one of its writers that a label is of. Ids and labels have no %. */
+function writerOf({ id, name, colour, writers }: DrawnRun, label: string): DrawnRun {
+  if (!label) return { id, name, colour };
+  return { id: `${id}%${label}`, name: `${name} · ${label}`, colour: writers?.[label] ?? colour };
 }
 
 export function xName(x: string): string {

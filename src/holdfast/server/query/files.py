@@ -42,13 +42,13 @@ def files(stores: Stores, run: RunPath) -> dict[str, Any]:
         found = _latest(tx, must_find_run(tx, run))
     rows = [
         {
-            "path": row.path,
+            "path": path,
             "size": row.size,
             "digest": row.digest,
             "journal": journal,
             "updated_at": row.updated_at,
         }
-        for row, journal in found.values()
+        for path, (row, journal) in found.items()
     ]
     return {"files": sorted(rows, key=lambda row: str(row["path"]))}
 
@@ -85,8 +85,25 @@ def _read(blobs: BlobStore, pieces: list[reads.PieceRow]) -> Iterator[bytes]:
 
 
 def _latest(tx: Transaction, run: int) -> dict[str, tuple[reads.FileRow, str]]:
-    """The run's files by path, each with its journal: of several journals the last one's."""
+    """The run's files by path, each with its journal: of several journals the last one's.
+
+    Where several writers have other bytes under one path, those that are not the last one's are
+    found below the writer's label: ``rank_3/output.log``.
+    """
     journals = reads.journals_of(tx, [run])
     order = {journal.pk: place for place, journal in enumerate(journals)}
     rows = sorted(reads.files_of(tx, list(order)), key=lambda row: order[row.journal_pk])
-    return {row.path: (row, journals[order[row.journal_pk]].journal) for row in rows}
+    found: dict[str, tuple[reads.FileRow, str]] = {}
+    own: dict[str, tuple[reads.FileRow, str]] = {}
+    for row in rows:
+        journal = journals[order[row.journal_pk]]
+        found[row.path] = row, journal.journal
+        if journal.label:
+            own[f"{journal.label}/{row.path}"] = row, journal.journal
+    # What the last one has too is not listed twice.
+    differ = {
+        name: (row, journal)
+        for name, (row, journal) in own.items()
+        if row.digest != found[row.path][0].digest
+    }
+    return {**differ, **found}

@@ -2,7 +2,7 @@
 import { useMemo, useState } from "react";
 import type { Run, RunName } from "../../api/types.ts";
 import { SharedPointer } from "../../charts/pointer.ts";
-import { coloursOf } from "../../state/colours.ts";
+import { coloursOf, writerColours } from "../../state/colours.ts";
 import { type LiveState, useLive } from "../../state/live.ts";
 import { useQuery, withQuery } from "../../state/location.ts";
 import { useRun } from "../../state/queries.ts";
@@ -81,7 +81,8 @@ function RunCharts({ name, run, live, search, tab }: TabProps) {
   const { history, system } = run.metrics;
   const keys = useStable(tab === "system" ? { metrics: [], system: drawable(system) } : { metrics: drawable(history), system: [] });
   const colour = coloursOf(run, [run]).get(run.run_id) ?? "";
-  const runs = useMemo(() => [{ id: run.run_id, name: run.name, colour }], [run.run_id, run.name, colour]);
+  const writers = useStable(writerColours(run.journals));
+  const runs = useMemo(() => [{ id: run.run_id, name: run.name, colour, writers }], [run.run_id, run.name, colour, writers]);
   return (
     <main className="panels">
       <Toolbar view={view} metrics={tab === "system" ? null : keys.metrics} />
