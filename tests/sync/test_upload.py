@@ -10,6 +10,8 @@ from processes import Server, holdfast_command
 from sync.making import context, make_run
 from sync.memory_server import MemoryServer, refused
 
+from holdfast.sync.context import Wishes
+from holdfast.sync.many import find, recall
 from holdfast.sync.one import sync_run
 
 _SMALL_LIMITS = """
@@ -51,3 +53,26 @@ def test_a_server_with_small_limits(tmp_path: Path) -> None:
         assert {file.name for file in server.api().run("local/digits/aaaa").files()} == set(files)
         done = holdfast_command("verify", "--server", str(tmp_path / "wandb"), server=server)
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_receipts_that_are_too_many_for_a_proxy_are_asked_about_in_parts(tmp_path: Path) -> None:
+    server = MemoryServer()
+    some = context(server)
+    made = [make_run(tmp_path, f"r{number}", number=number) for number in range(7)]
+    for run_dir in made:
+        assert sync_run(some, run_dir).ok
+    (lost,) = [of for of in server.journals if of.run.run_id == "r5"]
+    server.claimed_at.pop(lost)
+    real, sizes = server.lapsed, []
+
+    def lapsed(receipts: Any) -> list[int]:
+        sizes.append(len(receipts))
+        if len(receipts) > 2:
+            raise refused("too_large", 413)
+        return real(receipts)
+
+    server.lapsed = lapsed  # type: ignore[method-assign]
+    found = find([tmp_path], some.base_url, Wishes())
+    recall(some, found)
+    assert (found.pending, found.missing) == ([made[5]], [])
+    assert sum(size for size in sizes if size <= 2) == 7
