@@ -66,4 +66,7 @@ def test_refusals_have_their_codes(tmp_path: Path, capsys: pytest.CaptureFixture
     code, out, err = repair(capsys, str(run_dir.path))
     assert (code, out.strip()) == (1, "1 run could not be repaired")
     assert "is alive" in err
+    code, out, _ = repair(capsys, "--json", str(run_dir.path))
+    [run] = json.loads(out)["runs"]
+    assert (code, run["error"]["kind"], run["error"]["exit_code"]) == (1, "UnconfirmedError", 1)
     writer.close()

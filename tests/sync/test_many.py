@@ -14,6 +14,7 @@ from sync.memory_server import MemoryServer
 
 from holdfast.errors import DamagedError, UnreachableError
 from holdfast.rundir import RunDir, mark_synced
+from holdfast.rundir.whole import fresh_name
 from holdfast.sync.context import Context, Wishes
 from holdfast.sync.many import find, remove_run, work_off
 from holdfast.sync.one import sync_run
@@ -149,6 +150,18 @@ def test_a_folder_with_other_things_is_not_removed(tmp_path: Path) -> None:
     _kept(some, first)
     moved = RunDir(second.path.rename(tmp_path / "precious") / second.journal.name)
     _kept(some, moved)
+
+
+def test_what_a_kill_left_of_a_marker_goes_too(tmp_path: Path) -> None:
+    some = context(MemoryServer())
+    run_dir = make_run(tmp_path, "aa")
+    sync_run(some, run_dir)
+    fresh_name(run_dir.receipt).write_text("{")
+    (mine := run_dir.path / f".{run_dir.receipt.name}.mine").write_text("mine")
+    _kept(some, run_dir)
+    mine.unlink()
+    assert remove_run(some, run_dir).ok
+    assert not run_dir.path.exists()
 
 
 def _kept(some: Context, run_dir: RunDir) -> None:

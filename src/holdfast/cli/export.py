@@ -17,6 +17,7 @@ from holdfast.page import Story, read_story, write_page
 from holdfast.rundir import RunDir
 from holdfast.sync.bundle.pack import Packed, Packer
 from holdfast.sync.many import find_all
+from holdfast.sync.report import error_json
 
 __all__ = ["add", "run"]
 
@@ -162,7 +163,7 @@ def _json_of(one: Packed) -> dict[str, Any]:
         "size": one.size,
         "kept": one.kept,
         "notes": one.notes,
-        "error": str(one.error) if one.error else None,
+        "error": error_json(one.error),
     }
 
 

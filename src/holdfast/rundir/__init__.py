@@ -18,7 +18,7 @@ from holdfast.rundir.markers import (
     write_receipt,
     write_spec,
 )
-from holdfast.rundir.whole import replace_text
+from holdfast.rundir.whole import is_fresh, replace_text
 
 __all__ = [
     "IGNORE_FILE",
@@ -28,6 +28,7 @@ __all__ = [
     "create",
     "discover",
     "hold",
+    "is_fresh",
     "is_locked",
     "is_process",
     "lost_runs",

@@ -7,14 +7,25 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
+from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ["fresh_name", "replace_text"]
+__all__ = ["fresh_name", "is_fresh", "replace_text"]
 
 
 def fresh_name(path: Path) -> Path:
     """A name beside ``path`` that nobody else has, on no machine that shares the filesystem."""
     return path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
+
+
+def is_fresh(name: str, of: Iterable[str]) -> bool:
+    """Whether a name is a `fresh_name` of one of these: a kill may leave a file with it.
+
+    >>> is_fresh(fresh_name(Path("a.json")).name, ["a.json"])
+    True
+    """
+    return any(re.fullmatch(rf"\.{re.escape(one)}\.\d+\.[0-9a-f]{{8}}", name) for one in of)
 
 
 def replace_text(path: Path, text: str, *, scratch: Path | None = None) -> int:

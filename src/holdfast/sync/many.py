@@ -20,7 +20,7 @@ from holdfast.errors import (
     StorageError,
     UnconfirmedError,
 )
-from holdfast.rundir import RunDir, discover, lost_runs, writer_of
+from holdfast.rundir import RunDir, discover, is_fresh, lost_runs, writer_of
 from holdfast.sync.context import Context, Wishes
 from holdfast.sync.files import Catalogue
 from holdfast.sync.one import RunSync, guarded
@@ -223,7 +223,11 @@ def remove_proven(run_dir: RunDir, prove: Callable[[Outcome], None]) -> Outcome:
 def _check_content(run_dir: RunDir) -> None:
     """Refuse to remove a folder that is more than one run's."""
     names = {run_dir.journal.name + suffix for suffix in _BESIDE} | _FOLDERS
-    others = sorted(item.name for item in run_dir.path.iterdir() if item.name not in names)
+    others = sorted(
+        item.name
+        for item in run_dir.path.iterdir()
+        if item.name not in names and not is_fresh(item.name, names)
+    )
     if ignored := Catalogue(run_dir.files).find_ignored():
         raise UnconfirmedError(
             f"{len(ignored)} files in it are ignored ({ignored[0]}…), so the server has them not",

@@ -30,7 +30,7 @@ from holdfast.rundir import (
 )
 from holdfast.rundir.quarantine import fresh_journal, replace_journal
 from holdfast.sync.receipts import Kept
-from holdfast.sync.report import Reporter, defect
+from holdfast.sync.report import Reporter, defect, error_json
 from holdfast.sync.salvage import Salvage, salvage, start_of
 from holdfast.sync.survey import Survey
 
@@ -96,7 +96,7 @@ class Repaired:
             "recovered": self.recovered,
             "unread": self.unread,
             "original": str(self.original) if self.original else None,
-            "error": str(self.error) if self.error else None,
+            "error": error_json(self.error),
         }
 
 

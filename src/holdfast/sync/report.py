@@ -13,7 +13,7 @@ from holdfast.errors import HoldfastError
 from holdfast.rundir import RunDir
 from holdfast.wire import Receipt
 
-__all__ = ["Outcome", "Reporter", "State", "defect", "some"]
+__all__ = ["Outcome", "Reporter", "State", "defect", "error_json", "some"]
 
 State = Literal["confirmed", "running", "partial", "sent", "empty", "deleted", "failed"]
 """confirmed: all of it is proven to be there; running: all up to now is, and more will come;
@@ -75,7 +75,6 @@ class Outcome:
 
     def to_json(self) -> dict[str, Any]:
         """The JSON object of this outcome."""
-        error = self.error
         return {
             "path": str(self.run_dir.path),
             "run": self.run,
@@ -87,15 +86,21 @@ class Outcome:
             "files": self.files,
             "sent": self.sent,
             "receipt": self.receipt.to_json() if self.receipt else None,
-            "error": error
-            and {
-                "kind": type(error).__name__,
-                "message": error.what,
-                "do": error.do,
-                "exit_code": error.exit_code,
-            },
+            "error": error_json(self.error),
             "notes": self.notes,
         }
+
+
+def error_json(error: HoldfastError | None) -> dict[str, Any] | None:
+    """The JSON object of an error, wherever a command tells one to programs; None for none."""
+    if error is None:
+        return None
+    return {
+        "kind": type(error).__name__,
+        "message": error.what,
+        "do": error.do,
+        "exit_code": error.exit_code,
+    }
 
 
 def defect(error: BaseException) -> HoldfastError:

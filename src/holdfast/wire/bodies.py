@@ -62,7 +62,7 @@ async def gather_body(pieces: AsyncIterable[bytes], announced: str, limit: int) 
     Raises:
         RefusedError: 413 ``too_large``, before more than ``limit`` bytes are held.
     """
-    if announced.isdigit() and int(announced) > limit:
+    if announced.isascii() and announced.isdigit() and int(announced) > limit:
         raise too_large(limit)
     held: list[bytes] = []
     size = 0
