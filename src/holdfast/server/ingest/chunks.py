@@ -68,6 +68,7 @@ def take(base: Base, run: RunPath, journal: str, chunk: tuple[int, bytes], write
         values = _values(held, arrived, writer, now)
         with base.store.write(durable=False) as tx:
             if held is None:
+                deleted.check(tx, run)  # again: another process may have deleted it since
                 held = journals.create(tx, run, journal, now)
             _store(tx, held, arrived, piece, values)
     return arrived.end
