@@ -30,7 +30,7 @@ def send(held: Held) -> None:
 
 
 def begin(held: Held) -> None:
-    records = [encode.header("client"), encode.run(RunInfo("r1", start_time=START))]
+    records = [encode.header("client", role="server"), encode.run(RunInfo("r1", start_time=START))]
     held.ingest.append(RUN, lambda _: records)
 
 
@@ -95,3 +95,17 @@ def test_what_was_never_there_is_not_deleted(held: Held) -> None:
     assert not held.ingest.remove_run(RUN, "ada")
     send(held)
     assert held.run()["rows"] == 5
+
+
+def test_a_run_that_is_deleted_while_somebody_adds_to_it(held: Held) -> None:
+    begin(held)
+
+    def say(there: Any) -> list[bytes]:
+        if there.run is None:
+            raise NotFoundError("no run", "begin it anew")
+        held.ingest.remove_run(RUN, "ada")
+        return [encode.exit_record(0, 1)]
+
+    with pytest.raises(NotFoundError):
+        held.ingest.append(RUN, say)
+    assert held.table("runs") == held.table("journals") == held.table("pieces") == []

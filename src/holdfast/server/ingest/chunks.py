@@ -227,8 +227,9 @@ def _store(
 
 
 def _position(tx: Transaction, held: HeldJournal) -> int:
-    facts = {fact.pk: fact for fact in runs.facts_of(tx, held.run_pk)}
-    return facts[held.pk].position
+    """Where a journal stands now: at 0 when its run was deleted meanwhile."""
+    facts = runs.facts_of(tx, held.run_pk)
+    return next((fact.position for fact in facts if fact.pk == held.pk), 0)
 
 
 def _renew_run(tx: Transaction, held: HeldJournal, replay: Replay, keys: str) -> None:
