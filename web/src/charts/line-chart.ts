@@ -174,10 +174,10 @@ export class LineChart {
     const to = this.#projection();
     if (!to) return;
     const { xKey, x, id } = this.#pointer.now;
-    const out = id === null ? undefined : this.#series.find((series) => series.id === id);
-    this.#lines.style.opacity = out ? "0.6" : "1";
+    const out = this.#series.filter((series) => series.id === id || series.group === id);
+    this.#lines.style.opacity = out.length > 0 ? "0.6" : "1";
     const ctx = prepare(this.#front, to);
-    if (out) paintSeries(ctx, out, to, { width: 2.5, envelope: true });
+    for (const series of out) paintSeries(ctx, series, to, { width: 2.5, envelope: true });
     if (x === null || xKey !== this.#frame.xKey) return;
     paintCrosshair(ctx, to, x, this.#theme.crosshair);
     if (!this.#mouse && this.#series.length > FEW) return;

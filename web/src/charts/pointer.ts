@@ -24,7 +24,7 @@ export class SharedPointer {
     for (const listener of this.#listeners) listener(pointing);
   }
 
-  /** Only which series stands out, as when a list of them is pointed at. */
+  /** Only which series or group stands out, as when a list of them is pointed at. */
   highlight(id: string | null): void {
     this.point({ xKey: null, x: null, id });
   }

@@ -1,9 +1,11 @@
-/** What a chart draws: plain arrays. A series has an id, a name and a colour; what it stands for is not known here. */
+/** What a chart draws: plain arrays. A series has an id, a name, a colour and a group; what it stands for is not known here. */
 
 export type MarkKind = "NaN" | "Infinity" | "-Infinity";
 
 export interface Series {
   id: string;
+  /** Series of one group stand out together when the group is pointed at. */
+  group: string;
   name: string;
   colour: string;
   x: readonly number[];

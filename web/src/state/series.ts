@@ -26,7 +26,7 @@ export function seriesOf(lines: readonly Line[], runs: readonly DrawnRun[], { x:
   const wanders = !(xKey in X_NAMES);
   const linesOf = linesByRun(lines);
   const plain = runs.flatMap((run) => (linesOf.get(run.id) ?? []).map(({ label, x, y, lo, hi, marks, breaks }): Series => ({
-    ...writerOf(run, label), x, y, raw: null, lo, hi, marks, breaks, wanders,
+    ...writerOf(run, label), group: run.id, x, y, raw: null, lo, hi, marks, breaks, wanders,
   })));
   if (smoothing <= 0) return plain;
   return plain.map((one) => {

@@ -7,7 +7,7 @@ import { SharedPointer } from "../../src/charts/pointer.ts";
 import { lowerBound, type Series } from "../../src/charts/series.ts";
 
 function seriesOf(change: Partial<Series>): Series {
-  return { id: "a", name: "a", colour: "#000", x: [], y: [], raw: null, lo: [], hi: [], marks: [], wanders: false, breaks: [], ...change };
+  return { id: "a", group: "a", name: "a", colour: "#000", x: [], y: [], raw: null, lo: [], hi: [], marks: [], wanders: false, breaks: [], ...change };
 }
 
 describe("spans", () => {

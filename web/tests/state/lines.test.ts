@@ -61,6 +61,7 @@ test("each writer of a run has a line of its own", () => {
   const runs = [{ id: "a", name: "A", colour: "#111" }, { id: "b", name: "B", colour: "#222" }];
   expect(seriesOf(keptLines(wanted), runs, { x: "_step", smoothing: 0, span: null }).map(({ id, name, colour }) => [id, name, colour]))
     .toEqual([["a%rank_0", "A · rank_0", "#111"], ["a%rank_1", "A · rank_1", "#111"], ["b", "B", "#222"]]);
+  expect(seriesOf(keptLines(wanted), runs, { x: "_step", smoothing: 0, span: null }).map(({ group }) => group)).toEqual(["a", "a", "b"]);
   const alone = [{ id: "a", name: "A", colour: "#111", writers: { rank_0: "#333", rank_1: "#444" } }];
   expect(seriesOf(keptLines(wanted), alone, { x: "_step", smoothing: 0, span: null }).map(({ colour }) => colour)).toEqual(["#333", "#444"]);
 });
