@@ -352,6 +352,7 @@ class World:
             if bytes_ == data[:end] or (outcome is None and bytes_.startswith(data[:end]))
         ]
         assert same, f"{len(there)} bytes of {end}"
+        same.sort(key=lambda journal: held[journal] != data[:end])  # the one that was confirmed
         named = self.server.files.get(same[0], {})
         for path, content in disk.files().items():
             assert path in named, f"{path} is not there"

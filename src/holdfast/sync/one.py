@@ -28,7 +28,7 @@ from holdfast.sync.receipts import (
 )
 from holdfast.sync.report import Outcome, defect, some
 from holdfast.sync.ship import JournalShipper
-from holdfast.sync.survey import Survey
+from holdfast.sync.survey import ReplacedError, Survey
 from holdfast.sync.upload import FileShipper
 from holdfast.wire import Claim, FileEntry, JournalPath, Receipt
 
@@ -75,6 +75,14 @@ def fail(outcome: Outcome, error: BaseException) -> None:
 
 
 def _sync_now(context: Context, run_dir: RunDir, outcome: Outcome) -> None:
+    try:
+        _sync_once(context, run_dir, outcome)
+    except ReplacedError:
+        outcome.notes.clear()
+        _sync_once(context, run_dir, outcome)
+
+
+def _sync_once(context: Context, run_dir: RunDir, outcome: Outcome) -> None:
     writer = writer_of(run_dir)
     with Survey(run_dir.journal, clock=context.clock) as survey:
         run = RunSync(context, run_dir, survey, outcome)

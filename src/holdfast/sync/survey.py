@@ -34,7 +34,7 @@ _HASH_BYTES = 1 << 20
 
 
 class ReplacedError(DamagedError):
-    """The file is another one than before, or shorter than what was read of it."""
+    """The journal is another one than before, or shorter than what was read of it."""
 
 
 class _WholeReads(io.FileIO):
@@ -74,7 +74,8 @@ class Survey:
 
     Raises:
         StorageError: on entering, the file cannot be read.
-        ReplacedError: on entering again, it is not the file that was left.
+        ReplacedError: on entering again, it is not the file that was left; on going on, its `run`
+            record has come after its name was asked for, so that it has another name now.
     """
 
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -87,6 +88,7 @@ class Survey:
         self.unsettled = False
         self.more = False
         self._first: bytes | None = None
+        self._named: str | None = None
         self._marks: list[int] = []
         self._gap_seen: tuple[int, int, float] | None = None
         self._clock = clock
@@ -152,6 +154,11 @@ class Survey:
         Raises:
             DamagedError: it has no frame at all.
         """
+        self._named = self._name
+        return self._named
+
+    @property
+    def _name(self) -> str:
         payload = self._first if self.run_record is None else self.run_record
         if payload is None:
             raise DamagedError(f"{self.path} has no readable record", _what_it_is(self))
@@ -178,6 +185,10 @@ class Survey:
             self.size = max(os.fstat(self._file.fileno()).st_size, self.position)
         except OSError as error:
             raise _unreadable(self.path, error) from error
+        if self._named is not None and self._named != self._name:
+            # Somebody copies it again from its beginning: what was begun under the other name
+            # had no row, and what follows must not go there.
+            raise ReplacedError(f"the run record of {self.path} came late", "it is read anew")
         return self.position > before
 
     def next_end(self, start: int, limit: int = CHUNK_BYTES) -> int:
