@@ -12,34 +12,41 @@ from holdfast.journal import scan
 from holdfast.sync.survey import ReplacedError, Survey
 
 
+class Arriving:
+    """A journal of which only the header record is there; `rest` brings the others."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = make_run(folder, "aaaa").journal
+        self.data = self.path.read_bytes()
+        self._there = scan(self.data)[0].end
+        os.truncate(self.path, self._there)
+
+    def rest(self) -> None:
+        with self.path.open("ab") as file:
+            file.write(self.data[self._there :])
+
+
 def test_a_journal_that_gets_another_name_is_another_one(tmp_path: Path) -> None:
     """As when a folder is copied again from its beginning while it is synced."""
-    path = make_run(tmp_path, "aaaa").journal
-    data = path.read_bytes()
-    header = scan(data)[0].end
-    os.truncate(path, header)
-    with Survey(path) as survey:
+    journal = Arriving(tmp_path)
+    with Survey(journal.path) as survey:
         survey.advance(growing=False)
         named = survey.journal
         assert not survey.advance(growing=False)
-        with path.open("ab") as file:
-            file.write(data[header:])
+        journal.rest()
         for _ in range(2):
             with pytest.raises(ReplacedError, match="came late"):
                 survey.advance(growing=False)
-    with Survey(path) as survey:
+    with Survey(journal.path) as survey:
         survey.advance(growing=False)
-        assert (survey.position, survey.journal != named) == (len(data), True)
+        assert survey.position == len(journal.data)
+        assert survey.journal != named
 
 
 def test_a_name_that_nobody_asked_for_may_come_late(tmp_path: Path) -> None:
-    path = make_run(tmp_path, "aaaa").journal
-    data = path.read_bytes()
-    header = scan(data)[0].end
-    os.truncate(path, header)
-    with Survey(path) as survey:
+    journal = Arriving(tmp_path)
+    with Survey(journal.path) as survey:
         survey.advance(growing=True)
-        with path.open("ab") as file:
-            file.write(data[header:])
+        journal.rest()
         assert survey.advance(growing=True)
-        assert survey.position == len(data)
+        assert survey.position == len(journal.data)
