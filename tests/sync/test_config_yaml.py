@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from holdfast.client.files import config_yaml
@@ -25,6 +25,7 @@ def test_what_our_client_writes(config: dict[str, Any]) -> None:
 
 
 @given(st.dictionaries(st.text("abc_.-1", min_size=1, max_size=9), VALUES, min_size=1, max_size=4))
+@example({"1": "0E0", "a": ["1e-05", 1e-05, {"b": "1.5e3"}], "b": "-7e+10", "c": "-.0"})
 def test_what_yaml_writers_write_is_right_or_named(config: dict[str, Any]) -> None:
     """Wandb's clients write with PyYAML, in blocks: what is read is right, the rest is named."""
     wrapped = {name: {"desc": None, "value": value} for name, value in config.items()}

@@ -8,6 +8,7 @@ what a config is for.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 __all__ = ["read_config"]
@@ -18,7 +19,8 @@ _PIECE = re.compile(
     rf"\s*({_TEXT}|[\[\]{{}},]|:(?=\s|$)|[^\[\]{{}},\s\"':]+(?:[ :][^\[\]{{}},\s:]+)*)"
 )
 _INT = re.compile(r"[-+]?(0|[1-9][0-9]*)")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_FLOAT = re.compile(r"(\.[0-9]+|[-+]?[0-9]+\.[0-9]*)([eE][-+][0-9]+)?")
+_SHORT_FLOAT = re.compile(r"-?[0-9]+e[-+][0-9]{2,}")
 _WORDS: dict[str, Any] = {
     **dict.fromkeys(("", "~", "null"), None),
     "true": True,
@@ -49,6 +51,11 @@ _ESCAPES = {
 }
 _DASH = re.compile(r"-( |$)")
 
+
+class _Short(str):
+    """A number as clients since 0.18 write it (``1e-05``), and a text as those before do."""
+
+
 _Line = tuple[int, str]
 """Indentation and what follows it."""
 
@@ -73,8 +80,18 @@ def read_config(text: str) -> tuple[dict[str, Any], list[str]]:
             unread.append(name.rstrip(":"))
             continue
         if isinstance(entry, dict) and "value" in entry:
-            config[name] = entry["value"]
+            # Only clients before 0.18 write a ``desc`` beside it.
+            config[name] = _settled(entry["value"], float if "desc" not in entry else str)
     return config, unread
+
+
+def _settled(value: Any, short: Callable[[str], Any]) -> Any:
+    """The value with what was written in short as what its writer means by that."""
+    if isinstance(value, dict):
+        return {key: _settled(inner, short) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_settled(inner, short) for inner in value]
+    return short(value) if isinstance(value, _Short) else value
 
 
 def _parts(text: str) -> list[list[_Line]]:
@@ -193,6 +210,8 @@ def _scalar(text: str) -> Any:
         return _WORDS[text.lower()]
     if _INT.fullmatch(text):
         return int(text)
+    if _SHORT_FLOAT.fullmatch(text):
+        return _Short(text)
     return float(text) if _FLOAT.fullmatch(text) else text
 
 
