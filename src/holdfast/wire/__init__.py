@@ -7,7 +7,16 @@ urllib3 and is imported by those who send only.
 
 from __future__ import annotations
 
-from holdfast.wire.bodies import compress, decompress, gather_body, make_pack, parse_pack, too_large
+from holdfast.wire.bodies import (
+    compress,
+    decompress,
+    gather_body,
+    make_pack,
+    parse_json,
+    parse_pack,
+    plain_chunk,
+    too_large,
+)
 from holdfast.wire.digests import check_digest, digest_of
 from holdfast.wire.messages import (
     ChunkAnswer,
@@ -45,7 +54,9 @@ __all__ = [
     "gather_body",
     "journal_id",
     "make_pack",
+    "parse_json",
     "parse_pack",
+    "plain_chunk",
     "refusal",
     "too_large",
 ]

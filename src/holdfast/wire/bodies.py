@@ -13,7 +13,16 @@ from typing import Any
 from holdfast.errors import RefusedError
 from holdfast.wire.digests import check_digest, digest_of
 
-__all__ = ["compress", "decompress", "gather_body", "make_pack", "parse_pack", "too_large"]
+__all__ = [
+    "compress",
+    "decompress",
+    "gather_body",
+    "make_pack",
+    "parse_json",
+    "parse_pack",
+    "plain_chunk",
+    "too_large",
+]
 
 _LEVEL = 1  # rows compress well at once; higher levels cost more time than the bytes they save
 _ANY_HEADER = 32  # zlib's word for: see by the first bytes whether it is zlib or gzip
@@ -107,7 +116,7 @@ def parse_pack(body: bytes) -> tuple[dict[str, Any], list[tuple[str, bytes]]]:
     """
     head, _, rest = body.partition(b"\n")
     try:
-        said = json.loads(head, parse_constant=_refuse_constant)
+        said = _strict(head)
         index = said.get("packed", [])
         sizes = [(check_digest(item["digest"]), _size(item["size"])) for item in index]
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
@@ -130,6 +139,51 @@ def parse_pack(body: bytes) -> tuple[dict[str, Any], list[tuple[str, bytes]]]:
     return said, blobs
 
 
+def plain_chunk(body: bytes, encoding: str, digest: str | None, limit: int) -> bytes:
+    """The plain bytes of a chunk, proven to be what their digest says.
+
+    Args:
+        body: as it was sent.
+        encoding: the value of Content-Encoding, empty for none.
+        digest: the value of Holdfast-Digest; a chunk of no bytes needs none.
+        limit: bytes.
+
+    Raises:
+        RefusedError: 400 for an encoding we do not take or a missing digest, 413 when it unpacks
+            to more than ``limit`` bytes, 422 when it is damaged.
+    """
+    encoding = encoding.lower()
+    if encoding not in {"", "identity", "deflate"}:
+        raise _malformed(f"content encoding {encoding[:40]!r} is not taken; send deflate or plain")
+    plain = decompress(body, limit) if encoding == "deflate" and body else body
+    if digest is None and not plain:
+        return plain
+    if check_digest(digest or "") != digest_of(plain):
+        raise RefusedError(
+            "the chunk is not what its digest says",
+            "send it again",
+            status=422,
+            code="digest_mismatch",
+        )
+    return plain
+
+
+def parse_json(body: bytes) -> Any:
+    """A body that is JSON, strictly: NaN is none.
+
+    Raises:
+        RefusedError: 400 ``bad_request`` when it is not.
+    """
+    try:
+        return _strict(body)
+    except (ValueError, RecursionError) as error:
+        raise _malformed("the body is not JSON") from error
+
+
+def _strict(text: bytes) -> Any:
+    return json.loads(text, parse_constant=_refuse_constant)
+
+
 def _refuse_constant(name: str) -> float:
     raise ValueError(name)
 
@@ -141,9 +195,11 @@ def _size(value: object) -> int:
 
 
 def _bad_pack(why: str) -> RefusedError:
-    return RefusedError(
-        f"malformed pack: {why}", "see docs/formats/http.md", status=400, code="bad_request"
-    )
+    return _malformed(f"malformed pack: {why}")
+
+
+def _malformed(what: str) -> RefusedError:
+    return RefusedError(what, "see docs/formats/http.md", status=400, code="bad_request")
 
 
 def _damaged(why: str) -> RefusedError:

@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from holdfast.errors import RefusedError
 from holdfast.server.api import shapes
 from holdfast.server.api.answers import answer
-from holdfast.server.api.bodies import chunk_bytes, read_body, read_json
+from holdfast.server.api.bodies import read_body, read_json
 from holdfast.server.api.parts import OwnEntity, OwnRun, PartsOf, SignedIn, run_ref, with_url
 from holdfast.server.ingest.edits import relabel
 from holdfast.wire import (
@@ -28,8 +28,9 @@ from holdfast.wire import (
     check_digest,
     parse_pack,
     paths,
+    plain_chunk,
 )
-from holdfast.wire.headers import WRITER, check_writer
+from holdfast.wire.headers import DIGEST, ENCODING, WRITER, check_writer
 
 __all__ = ["router"]
 
@@ -52,7 +53,8 @@ async def chunk(
     body = await read_body(request, limit)
 
     def take() -> int:
-        plain = chunk_bytes(request, body, limit)
+        encoding, digest = request.headers.get(ENCODING, ""), request.headers.get(DIGEST)
+        plain = plain_chunk(body, encoding, digest, limit)
         reached = parts.ingest.chunk(run, journal, start, plain, writer)
         parts.metrics.took("chunk", len(plain))
         return reached

@@ -38,12 +38,12 @@ from holdfast.wire import (
     Given,
     JournalPath,
     check_digest,
-    decompress,
-    digest_of,
     error_body,
     headers,
+    parse_json,
     parse_pack,
     paths,
+    plain_chunk,
     too_large,
 )
 
@@ -136,10 +136,7 @@ class _Request(NamedTuple):
         return int(text)
 
     def json(self) -> Any:
-        try:
-            return json.loads(self.read(_JSON_BYTES), parse_constant=_refuse_constant)
-        except (ValueError, RecursionError) as error:
-            raise _malformed("the body is not JSON") from error
+        return parse_json(self.read(_JSON_BYTES))
 
 
 class _Service:
@@ -162,7 +159,9 @@ class _Service:
         of, start = request.journal, request.number("start")
         writer = headers.check_writer(request.headers.get(headers.WRITER, "unknown"))
         limit = self._transport.viewer().chunk_bytes
-        data = _plain(request, limit)
+        given = request.headers
+        encoding, digest = given.get(headers.ENCODING, ""), given.get(headers.DIGEST)
+        data = plain_chunk(request.read(limit), encoding, digest, limit)
         return self._transport.send_chunk(of, start, data, writer).to_json()
 
     def files(self, request: _Request) -> object:
@@ -347,20 +346,6 @@ class _Handler(BaseHTTPRequestHandler):
             left -= len(rest)
 
 
-def _plain(request: _Request, limit: int) -> bytes:
-    body = request.read(limit)
-    encoding = request.headers.get(headers.ENCODING, "").lower()
-    if encoding not in {"", "identity", "deflate"}:
-        raise _malformed(f"content encoding {encoding[:40]!r} is not taken; send deflate or plain")
-    plain = decompress(body, limit) if encoding == "deflate" and body else body
-    digest = request.headers.get(headers.DIGEST)
-    if digest is None and not plain:
-        return plain
-    if check_digest(digest or "") != digest_of(plain):
-        raise _refused("digest_mismatch", "the chunk is not what its digest says")
-    return plain
-
-
 def _answer_to(error: HoldfastError) -> tuple[int, object]:
     code, detail = "internal", {}
     if isinstance(error, RefusedError):
@@ -375,10 +360,6 @@ def _answer_to(error: HoldfastError) -> tuple[int, object]:
     elif isinstance(error, StorageError):
         code = "storage_full"
     return ERRORS[code].status, error_body(code, error.what, error.do, **detail)
-
-
-def _refuse_constant(name: str) -> float:
-    raise ValueError(name)
 
 
 def _malformed(what: str) -> RefusedError:
