@@ -130,8 +130,7 @@ class Run:
     @property
     def url(self) -> str:
         """Where a browser sees the run."""
-        quoted = paths.run(self._path).removeprefix(f"{paths.API}/runs/").split("/")
-        return f"{self._reader.connection.base_url}/{quoted[0]}/{quoted[1]}/runs/{quoted[2]}"
+        return f"{self._reader.connection.base_url}{paths.page(self._path)}"
 
     def history(
         self,

@@ -48,6 +48,7 @@ __all__ = [
     "journal",
     "journal_files",
     "journal_id",
+    "page",
     "readmit",
     "receipt",
     "run",
@@ -149,6 +150,15 @@ def run(of: RunPath) -> str:
     '/api/v1/runs/team/my%20digits/4k2j9x0a'
     """
     return f"{API}/runs/{_quoted(of.entity)}/{_quoted(of.project)}/{_quoted(of.run_id)}"
+
+
+def page(of: RunPath) -> str:
+    """Where a browser sees a run.
+
+    >>> page(RunPath("team", "my digits", "4k2j9x0a"))
+    '/team/my%20digits/runs/4k2j9x0a'
+    """
+    return f"/{_quoted(of.entity)}/{_quoted(of.project)}/runs/{_quoted(of.run_id)}"
 
 
 def edit(of: RunPath) -> str:

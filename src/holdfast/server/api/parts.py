@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, cast
-from urllib.parse import quote
 
 from fastapi import Depends, Request
 
@@ -22,7 +21,7 @@ from holdfast.server.ingest import Ingest
 from holdfast.server.metastore.users import User
 from holdfast.server.query import Queries
 from holdfast.server.settings import ServerSettings
-from holdfast.wire import RunRef
+from holdfast.wire import RunRef, paths
 
 __all__ = [
     "OwnEntity",
@@ -94,7 +93,7 @@ async def _own_run(request: Request, entity: str, project: str, run_id: str) -> 
 
 
 # None depends on another: each level of that costs as much as a small statement, and a small run
-# is five requests.
+# is three requests.
 PartsOf = Annotated[Parts, Depends(_parts)]
 SignedIn = Annotated[User, Depends(_signed_in)]
 ThisRun = Annotated[RunPath, Depends(_this_run)]
@@ -109,6 +108,5 @@ def run_ref(request: Request, run: RunPath) -> RunRef:
 
 def with_url(request: Request, run: RunRef) -> RunRef:
     """The same run with its address filled in."""
-    parts = (quote(name, safe="") for name in (run.entity, run.project, run.run_id))
-    entity, project, run_id = parts
-    return replace(run, url=f"{request.base_url}{entity}/{project}/runs/{run_id}")
+    base_url = str(request.base_url).rstrip("/")
+    return replace(run, url=f"{base_url}{paths.page(run.path)}")

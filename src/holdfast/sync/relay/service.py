@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from urllib.parse import quote
 
 from holdfast.errors import (
     AuthError,
@@ -33,6 +32,7 @@ from holdfast.wire import (
     Receipt,
     RunRef,
     Viewer,
+    paths,
 )
 
 __all__ = ["Relay"]
@@ -89,10 +89,8 @@ class Relay:
     def send_chunk(self, journal: JournalPath, start: int, data: bytes, writer: str) -> ChunkAnswer:
         """See the contract."""
         position = self._spool.append(journal, start, data, writer)
-        run = journal.run
-        entity, project, run_id = (quote(name, safe="") for name in run)
-        url = f"{self._server_url}/{entity}/{project}/runs/{run_id}"
-        return ChunkAnswer(position, RunRef(run.entity, run.project, run.run_id, url))
+        url = f"{self._server_url}{paths.page(journal.run)}"
+        return ChunkAnswer(position, RunRef(*journal.run, url))
 
     def name_files(
         self,
@@ -176,13 +174,7 @@ class Relay:
         Raises:
             UnconfirmedError: it cannot be asked now.
         """
-        try:
-            self._server.edit(run, change)
-        except UnreachableError as error:
-            raise UnconfirmedError(
-                f"the relay at {self._address} cannot reach the server to change run {run}",
-                "sync again later",
-            ) from error
+        self._pass_on(lambda: self._server.edit(run, change), f"to change run {run}")
 
     def readmit(self, run: RunPath) -> None:
         """See the contract: the server's to do.
@@ -190,13 +182,7 @@ class Relay:
         Raises:
             UnconfirmedError: it cannot be asked now.
         """
-        try:
-            self._server.readmit(run)
-        except UnreachableError as error:
-            raise UnconfirmedError(
-                f"the relay at {self._address} cannot reach the server to have run {run} again",
-                "sync again later",
-            ) from error
+        self._pass_on(lambda: self._server.readmit(run), f"to have run {run} again")
         self._spool.stir_run(run)
 
     def lapsed(self, receipts: Sequence[Given]) -> list[int]:
@@ -214,6 +200,15 @@ class Relay:
                 f"the relay at {self._address} cannot ask the server whether it still holds what "
                 f"it confirmed",
                 "sync again later",
+            ) from error
+
+    def _pass_on(self, act: Callable[[], None], why: str) -> None:
+        """Have the server do it now."""
+        try:
+            act()
+        except UnreachableError as error:
+            raise UnconfirmedError(
+                f"the relay at {self._address} cannot reach the server {why}", "sync again later"
             ) from error
 
     def _held(self, run_dir: RunDir) -> UnconfirmedError:
