@@ -29,6 +29,7 @@ from holdfast.server.ingest.base import Base, journal_blob
 from holdfast.server.ingest.errors import PositionMismatch, invalid
 from holdfast.server.metastore import Transaction, journals, runs
 from holdfast.server.metastore.journals import NO_KEYS, HeldJournal, HeldPiece
+from holdfast.wire import JournalPath
 
 __all__ = ["INLINE_BYTES", "add", "position", "take"]
 
@@ -63,14 +64,7 @@ def take(base: Base, run: RunPath, journal: str, chunk: tuple[int, bytes], write
             return at
         replay = Replay() if held is None else Replay.from_json(held.replay)
         arrived = _arrived(held, replay, _read(data, start))
-        piece = _piece(base, journal, arrived)
-        now = base.clock()
-        values = _values(held, arrived, writer, now)
-        with base.store.write(durable=False) as tx:
-            if held is None:
-                deleted.check(tx, run)  # again: another process may have deleted it since
-                held = journals.create(tx, run, journal, now)
-            _store(tx, held, arrived, piece, values)
+        _keep(base, JournalPath(run, journal), held, arrived, writer)
     return arrived.end
 
 
@@ -102,10 +96,7 @@ def add(
         data = framing.frames(payloads, held.position)
         frames = _Frames(held.position, held.position + len(data), data, payloads, [])
         arrived = _arrived(held, replay, frames)
-        piece = _piece(base, held.journal, arrived)
-        values = _values(held, arrived, writer, base.clock())
-        with base.store.write(durable=False) as tx:
-            _store(tx, held, arrived, piece, values)
+        _keep(base, JournalPath(run, held.journal), held, arrived, writer)
 
 
 class _Frames(NamedTuple):
@@ -147,6 +138,20 @@ def _arrived(held: HeldJournal | None, replay: Replay, frames: _Frames) -> _Arri
     gaps += frames.gaps
     gaps += replay.lost[told:]  # of the journals that this one was repaired from
     return _Arrived(frames.start, frames.end, frames.data, gaps, replay, applied)
+
+
+def _keep(
+    base: Base, of: JournalPath, held: HeldJournal | None, arrived: _Arrived, writer: str
+) -> None:
+    """Store a chunk, and make its journal when it is new."""
+    piece = _piece(base, of.journal, arrived)
+    now = base.clock()
+    values = _values(held, arrived, writer, now)
+    with base.store.write(durable=False) as tx:
+        if held is None:
+            deleted.check(tx, of.run)  # again: another process may have deleted it since
+            held = journals.create(tx, of.run, of.journal, now)
+        _store(tx, held, arrived, piece, values)
 
 
 def _piece(base: Base, journal: str, arrived: _Arrived) -> HeldPiece:
