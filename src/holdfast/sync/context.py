@@ -19,14 +19,14 @@ from holdfast.sync.transport import Transport
 from holdfast.sync.wanted import EVERY_FILE, Wanted
 from holdfast.wire import Edit, Viewer
 
-__all__ = ["NO_EDIT", "Bodies", "Context", "Held", "Wishes", "address"]
+__all__ = ["NO_EDIT", "Bodies", "Context", "Known", "Wishes", "address"]
 
 NO_EDIT = Edit()
 """The run says what its journal says."""
 
 _NO_PROJECT = "uncategorized"
 _LEAST_BYTES = 64 << 10
-_MAX_HELD = 10_000
+_MAX_KNOWN = 10_000
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Bodies:
         return True
 
 
-class Held:
+class Known:
     """Digests of files that the server has lately said that it holds; a hint, in bounded memory.
 
     May be used from several threads.
@@ -86,7 +86,7 @@ class Held:
     def hear(self, entity: str, named: Iterable[str], missing: Set[str]) -> None:
         """Take which of the digests that were ``named`` the server lacks: it holds the others."""
         self._digests.difference_update([(entity, digest) for digest in missing])
-        if len(self._digests) > _MAX_HELD:
+        if len(self._digests) > _MAX_KNOWN:
             self._digests = set()
         self._digests.update([(entity, digest) for digest in named if digest not in missing])
 
@@ -104,7 +104,7 @@ class Context:
         stop: set to end early; all waits are waits for it.
         clock: seconds that only grow.
         bodies: how long a request's body may be.
-        held: what the server need not be sent.
+        known: what the server need not be sent.
     """
 
     transport: Transport
@@ -115,7 +115,7 @@ class Context:
     stop: threading.Event = field(default_factory=threading.Event)
     clock: Callable[[], float] = time.monotonic
     bodies: Bodies = field(default_factory=Bodies)
-    held: Held = field(default_factory=Held)
+    known: Known = field(default_factory=Known)
 
     def send_less(self, error: RefusedError, size: int) -> bool:
         """Whether to send again in smaller bodies what was refused as ``size`` bytes."""

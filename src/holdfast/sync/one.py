@@ -213,9 +213,10 @@ class RunSync:
         hint = kept.receipt.position if kept and kept.receipt.journal == journal else 0
         if kept:
             there = [file.digest for file in kept.receipt.files]
-            self._context.held.hear(kept.receipt.run.entity, there, set())
+            self._context.known.hear(kept.receipt.run.entity, there, set())
         # Nothing to send, if the server still has it; or, of a run that was deleted, in vain.
-        if hint >= survey.position or deletion(self._run_dir, self._context.base_url) is not None:
+        base_url = self._context.base_url
+        if hint >= survey.position or (not kept and deletion(self._run_dir, base_url) is not None):
             hint = self._context.transport.position(self._of)
         self._journal = JournalShipper(self._context, self._run_dir, self._of, position=hint)
         self._files = FileShipper(self._context, self._run_dir, self._of, self.catalogue)

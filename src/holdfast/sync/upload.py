@@ -105,8 +105,8 @@ class FileShipper:
 
     def _unasked(self, entries: Sequence[FileEntry]) -> list[FileEntry]:
         """Small files that the server may lack, in all no more than go without being asked for."""
-        entity, held = self._of.run.entity, self._context.held
-        new = [one for one in _one_path_each(entries) if not held.holds(entity, one.digest)]
+        entity, known = self._of.run.entity, self._context.known
+        new = [one for one in _one_path_each(entries) if not known.holds(entity, one.digest)]
         room = min(_UNASKED_BYTES, self._body_bytes // 2)
         return next(_groups([one for one in new if _room(one) <= room], room), [])
 
@@ -135,7 +135,7 @@ class FileShipper:
         """One request: bytes, and names; the digests of which bytes are missing."""
         missing = set(self._context.transport.name_files(self._of, entries, blobs))
         named = [entry.digest for entry in entries]
-        self._context.held.hear(self._of.run.entity, named, missing)
+        self._context.known.hear(self._of.run.entity, named, missing)
         self._count(sum(len(data) for _, data in blobs))
         return missing
 
