@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from sync.making import make_run
 from sync.memory_server import MemoryServer, refused
 from sync.over_http import OverHttp
+from sync.staging import artifact_record, make_artifact_run
 from wire.fault_server import FaultServer
 
 from holdfast.cli.main import main
@@ -105,6 +107,36 @@ def test_clean_by_age(
 
 
 @pytest.mark.parametrize(
+    ("words", "sent", "state"),
+    [
+        ([], {"r", "a", "b"}, "confirmed"),
+        (["--skip-artifacts"], {"r"}, "partial"),
+        (["--aliased-artifacts"], {"r", "b"}, "partial"),
+        (["--include", "*/b"], {"b"}, "partial"),
+        (["--exclude", "artifacts/*/a", "--skip-media"], {"r", "b"}, "partial"),
+    ],
+)
+def test_which_artifacts(
+    served: MemoryServer,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    words: list[str],
+    sent: set[str],
+    state: str,
+) -> None:
+    records = [artifact_record(tmp_path / "staging", {name: b"x"}) for name in ("a", "b")]
+    run_dir = make_artifact_run(tmp_path / "wandb", "aa", records)
+    os.rename(run_dir.files / "requirements.txt", run_dir.files / "r")
+    assert main(["sync", "--json", *words]) == 0
+    (run,) = json.loads(capsys.readouterr().out)["runs"]
+    assert run["state"] == state
+    (named,) = served.files.values()
+    assert {path.split("/")[-1] for path in named} == sent
+    assert main(["sync", "--clean", *words]) == 0
+    assert run_dir.path.exists() == (state == "partial")
+
+
+@pytest.mark.parametrize(
     ("words", "sent", "left_out"),
     [
         (["--skip-media"], {"a.txt", "deep/b.ckpt"}, 1),
@@ -143,7 +175,6 @@ def test_which_files(
     "words",
     [
         ["--sync-tensorboard"],
-        ["--skip-artifacts"],
         ["--view"],
     ],
 )

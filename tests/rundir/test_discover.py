@@ -66,7 +66,8 @@ def test_folders_that_hold_no_runs_are_passed_over(name: str, project: Path) -> 
 
 def test_what_lies_in_a_run_is_none(project: Path) -> None:
     run = run_folder(project / "wandb", "a", "20260101_000000")
-    for part in ("files/media", "logs", "tmp/code"):
+    (run.parent / "artifacts/model").mkdir(parents=True)
+    for part in ("files/media", "artifacts/model", "logs", "tmp/code"):
         (run.parent / part / "copy.wandb").write_bytes(b"")
     assert found(project) == [run]
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sync.making import Listener, append_rows, context, make_run, rows, run_info, start_run
 from sync.memory_server import MemoryServer
+from sync.staging import restage
 from wandb_runs import Fixture, fixtures
 
 from holdfast.errors import DamagedError, UnconfirmedError
@@ -193,8 +194,11 @@ def test_a_run_that_was_put_elsewhere_is_found_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize("fixture", fixtures(damaged=False), ids=str)
 def test_what_real_versions_wrote_is_whole(fixture: Fixture, tmp_path: Path) -> None:
     for process in fixture.unpack(tmp_path):
+        restage(RunDir(process.journal), tmp_path / "home")
         found = checked(RunDir(process.journal))
-        assert found.ok, said(found)
+        if not found.ok:  # wandb to 0.28 left what a script made for an artifact in /tmp
+            assert fixture.scenario == "artifact", said(found)
+            assert "1 of 7 files of artifact demo-data (afbb0de0) are gone" in said(found)
 
 
 @pytest.mark.parametrize("fixture", fixtures(damaged=True), ids=str)

@@ -33,6 +33,8 @@ _OTHER = (
     "include",
     "exclude",
     "skip_media",
+    "skip_artifacts",
+    "aliased_artifacts",
     "job_type",
     "replace_tags",
 )

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from datetime import datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Literal
 
 from holdfast.cli.numbers import positive
 from holdfast.errors import UsageError
@@ -26,7 +27,6 @@ __all__ = ["choose", "declare", "is_old", "wishes_of", "without_meaning"]
 _MEANINGLESS = {
     "sync_tensorboard": "--sync-tensorboard does nothing here: event files of TensorBoard are not "
     "read; what the script logged is sent",
-    "skip_artifacts": "--skip-artifacts does nothing yet: artifacts are not sent yet",
     "view": "--view does nothing here: the address of each run is printed",
 }
 
@@ -85,7 +85,12 @@ def _declare_files(parser: argparse.ArgumentParser) -> None:
     option("--include", action="append", default=[], metavar="GLOB", help="only these files")
     option("--exclude", action="append", default=[], metavar="GLOB", help="not these files")
     option("--skip-media", action="store_true", help="not the files that rows show")
-    option("--skip-artifacts", action="store_true", help="nothing yet: artifacts are not sent yet")
+    option("--skip-artifacts", action="store_true", help="not the files of artifacts")
+    option(
+        "--aliased-artifacts",
+        action="store_true",
+        help="of artifacts only the versions that have an alias in the end",
+    )
     option("--skip-console", action="store_true", help="refused: the journal is sent whole")
 
 
@@ -120,7 +125,7 @@ def wishes_of(args: argparse.Namespace) -> Wishes:
             "--skip-console cannot be kept: the journal is sent whole, console text with it",
             "leave the option out; a run begun with console='off' has none",
         )
-    wanted = Wanted(tuple(args.include), tuple(args.exclude), media=not args.skip_media)
+    wanted = Wanted(tuple(args.include), tuple(args.exclude), not args.skip_media, _artifacts(args))
     return Wishes(
         args.entity,
         args.project,
@@ -131,6 +136,12 @@ def wishes_of(args: argparse.Namespace) -> Wishes:
         again=args.again,
         edit=Edit(args.job_type or "", _renames(args.replace_tags)),
     )
+
+
+def _artifacts(args: argparse.Namespace) -> Literal["all", "aliased", "none"]:
+    if args.skip_artifacts:
+        return "none"
+    return "aliased" if args.aliased_artifacts else "all"
 
 
 def _renames(text: str) -> tuple[tuple[str, str], ...]:

@@ -13,7 +13,7 @@ __all__ = ["discover", "folders_among", "journals_among", "lost_runs", "runs_wit
 
 _SUFFIX = ".wandb"
 #: what lies beside a journal and holds no runs
-_PARTS = frozenset({"files", "logs", "tmp"})
+_PARTS = frozenset({"files", "artifacts", "logs", "tmp"})
 #: folders that hold no runs and may be huge; any other name may be where somebody keeps runs
 _SKIP = frozenset({"node_modules", ".git", "__pycache__"})
 

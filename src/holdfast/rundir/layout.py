@@ -61,6 +61,11 @@ class RunDir(NamedTuple):
         return self.path / "files"
 
     @property
+    def artifacts(self) -> Path:
+        """The folder of files that artifacts name, where those are kept with the run."""
+        return self.path / "artifacts"
+
+    @property
     def logs(self) -> Path:
         """The folder of the client's own logs."""
         return self.path / "logs"

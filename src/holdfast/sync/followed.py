@@ -15,6 +15,7 @@ from typing import Literal, NamedTuple
 from holdfast.errors import HoldfastError
 from holdfast.rundir import RunDir, WriterState, writer_of
 from holdfast.sync.context import Context
+from holdfast.sync.files import of_artifact
 from holdfast.sync.one import RunSync, fail
 from holdfast.sync.receipts import noting_deletion
 from holdfast.sync.report import Outcome
@@ -23,10 +24,11 @@ from holdfast.sync.survey import ReplacedError, Survey
 __all__ = ["LARGE_BYTES", "Filed", "Followed", "Shipped", "Sighting", "Trouble", "Turn"]
 
 Turn = Literal["journal", "files", "large", "finish"]
-"""What can be due: bytes of the journal or a word of its writer; files; large files; the claim."""
+"""What can be due: bytes of the journal or a word of its writer; files; large files and those of
+artifacts; the claim."""
 
 LARGE_BYTES = 64 << 20
-"""Files longer than this wait for all others."""
+"""Files longer than this, and those of artifacts, wait for all others."""
 
 _LOOK_SECONDS = 1.0
 _QUIET_AFTER = 60.0
@@ -448,5 +450,5 @@ class Followed:
         return self.outcome
 
 
-def _is_small(size: int) -> bool:
-    return size <= LARGE_BYTES
+def _is_small(path: str, size: int) -> bool:
+    return size <= LARGE_BYTES and not of_artifact(path)

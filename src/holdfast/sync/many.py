@@ -25,9 +25,11 @@ from holdfast.sync.context import Context, Wishes
 from holdfast.sync.files import Catalogue
 from holdfast.sync.one import RunSync, guarded
 from holdfast.sync.receipts import Kept, Sight, is_pending
+from holdfast.sync.regular import open_regular
 from holdfast.sync.report import Outcome
 from holdfast.sync.survey import Survey
-from holdfast.wire import Given
+from holdfast.wire import Given, Receipt
+from holdfast.wire.digests import digest_of_file
 
 __all__ = [
     "Found",
@@ -43,7 +45,7 @@ __all__ = [
 
 _T = TypeVar("_T")
 
-_FOLDERS = {"files", "logs", "tmp"}
+_FOLDERS = {"files", "artifacts", "logs", "tmp"}
 _ASKED_AT_ONCE = 1000
 _BESIDE = ("", ".synced", ".syncstate", ".receipt.json")
 
@@ -192,6 +194,8 @@ def prove_held(context: Context, run_dir: RunDir, outcome: Outcome) -> None:
             raise UnconfirmedError("nothing was written into it", "remove it by hand")
         run.catalogue.refresh()
         run.confirm("gone")
+    if outcome.state == "partial":
+        raise UnconfirmedError("files of it were left out", "clean without leaving any out")
 
 
 def remove_proven(run_dir: RunDir, prove: Callable[[Outcome], None]) -> Outcome:
@@ -208,7 +212,7 @@ def remove_proven(run_dir: RunDir, prove: Callable[[Outcome], None]) -> Outcome:
             raise UnconfirmedError("its writer may be alive", "clean again when it has ended")
         before = Sight.of(run_dir)
         prove(outcome)
-        _check_content(run_dir)
+        _check_content(run_dir, outcome.receipt)
         if Sight.of(run_dir) != before or writer_of(run_dir) != "gone":
             raise UnconfirmedError("it changed meanwhile", "sync again")
         _remove(run_dir.path)
@@ -220,8 +224,8 @@ def remove_proven(run_dir: RunDir, prove: Callable[[Outcome], None]) -> Outcome:
     return outcome
 
 
-def _check_content(run_dir: RunDir) -> None:
-    """Refuse to remove a folder that is more than one run's."""
+def _check_content(run_dir: RunDir, receipt: Receipt | None) -> None:
+    """Refuse to remove a folder that is more than one run's, and more than the server has of it."""
     names = {run_dir.journal.name + suffix for suffix in _BESIDE} | _FOLDERS
     others = sorted(
         item.name
@@ -233,9 +237,30 @@ def _check_content(run_dir: RunDir) -> None:
             f"{len(ignored)} files in it are ignored ({ignored[0]}…), so the server has them not",
             "remove them or the folder by hand",
         )
+    others = others or _unheld(run_dir, receipt)
     if others or not run_dir.started:
         what = f"other things lie in it ({others[0]}…)" if others else "it is no run folder by name"
         raise UnconfirmedError(what, "remove it by hand")
+
+
+def _unheld(run_dir: RunDir, receipt: Receipt | None) -> list[str]:
+    """What lies in the folder of artifacts, if the server does not hold it: the first such file.
+
+    Below ``files/`` all was compared; here only what the journal names.
+    """
+    held = {file.path: file.digest for file in receipt.files} if receipt is not None else {}
+    for path in sorted(run_dir.artifacts.rglob("*")):
+        if path.is_dir() and not path.is_symlink():
+            continue
+        name = path.relative_to(run_dir.path).as_posix()
+        try:
+            with open_regular(path) as file:
+                digest, _ = digest_of_file(file.fd)
+        except OSError:
+            return [name]
+        if held.get(name) != digest:
+            return [name]
+    return []
 
 
 def _remove(path: Path) -> None:

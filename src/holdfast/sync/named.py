@@ -1,4 +1,4 @@
-"""The files that a journal names: by its `files` records, and by the media in its rows.
+"""The files of a run that its journal names: by its `files` records, by the media in its rows.
 
 Owns which names those are and whether what they name lies below ``files/``, unchanged. Must not
 know servers, nor what a row is about.
@@ -14,7 +14,7 @@ from typing import Any
 
 from holdfast.errors import DamagedError
 from holdfast.records.decode import history_row, parse
-from holdfast.sync.files import open_regular
+from holdfast.sync.regular import open_regular
 from holdfast.wire.digests import digest_of_file, format_digest
 
 __all__ = ["Named"]
@@ -26,7 +26,6 @@ class Named:
     Attributes:
         files: path below ``files/`` -> SHA-256 of its bytes in hex as its row says; empty where
             nobody said.
-        artifacts: absolute paths of files that artifacts name, in order, each once.
 
     Example:
         >>> named = Named()
@@ -37,13 +36,12 @@ class Named:
 
     def __init__(self) -> None:
         self.files: dict[str, str] = {}
-        self.artifacts: dict[str, None] = {}
 
     def take(self, kind: str, payload: bytes) -> None:
         """Take the names in one record; a body that is no record names nothing."""
         if kind == "history" and b"_type" not in payload:
             return
-        if kind not in ("files", "history", "artifact"):
+        if kind not in ("files", "history"):
             return
         try:
             record = parse(payload)
@@ -52,12 +50,9 @@ class Named:
         if kind == "files":
             for item in record.files.files:
                 self.files.setdefault(item.path, "")
-        elif kind == "history":
+        else:
             for value in _media(history_row(record.history)):
                 self.files[value["path"]] = _sha256(value)
-        else:
-            entries = record.artifact.manifest.contents
-            self.artifacts.update((e.local_path, None) for e in entries if e.local_path)
 
     def missing(self, root: Path) -> list[str]:
         """A line for each name below ``root`` behind which not the bytes lie that were meant."""

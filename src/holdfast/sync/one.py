@@ -15,7 +15,7 @@ from holdfast.errors import HoldfastError, RefusedError, StorageError, Unconfirm
 from holdfast.journal import HEADER
 from holdfast.rundir import RunDir, mark_synced, writer_of
 from holdfast.sync.context import NO_EDIT, Context, address
-from holdfast.sync.files import Catalogue, Some, every
+from holdfast.sync.files import Catalogue, Some, every, of_artifact
 from holdfast.sync.receipts import (
     Kept,
     Sight,
@@ -131,7 +131,7 @@ class RunSync:
         self._sight: Sight | None = None
         self._skipped: set[str] = set()
         self._shipped: dict[str, FileEntry] = {}
-        self.catalogue = Catalogue(run_dir.files, context.wishes.files)
+        self.catalogue = Catalogue.of_run(run_dir, survey.artifacts, context.wishes.files)
 
     def read(self, writer: str) -> None:
         """Survey the whole journal as it lies there now."""
@@ -179,9 +179,13 @@ class RunSync:
             self._survey.advance(growing=growing, limit=limit)
 
     def finish(self, writer: str) -> None:
-        """Send all that `read` found, and all files, and have it confirmed."""
+        """Send all that `read` found, and all files, those of artifacts last; have it confirmed."""
         self.ship_journal(writer)
-        self.ship_files()
+        if self._survey.artifacts:
+            self.ship_files(some=lambda path, _: not of_artifact(path))
+            self.ship_files(some=lambda path, _: of_artifact(path))
+        else:
+            self.ship_files()
         self.confirm(writer)
 
     def begin(self, writer: str) -> bool:
@@ -210,6 +214,7 @@ class RunSync:
         if self._context.wishes.again:
             self._context.transport.readmit(of)
         kept = Kept.read(self._run_dir, self._context.base_url)
+        self._held = {file.path for file in kept.receipt.files} if kept else set()
         hint = kept.receipt.position if kept and kept.receipt.journal == journal else 0
         if kept:
             there = [file.digest for file in kept.receipt.files]
@@ -262,7 +267,7 @@ class RunSync:
         return {
             path: entry
             for path, entry in self.catalogue.entries.items()
-            if self._shipped.get(path) != entry and some(entry.size)
+            if self._shipped.get(path) != entry and some(path, entry.size)
         }
 
     def confirm(self, writer: str) -> None:
@@ -276,6 +281,7 @@ class RunSync:
             self._ask_edit()
             self._check_place()
             self.tell_writer(writer)
+            self._note_missing()
             outcome.state = "sent"
             return
         receipt, claim = self._ask(writer)
@@ -298,6 +304,8 @@ class RunSync:
                 f"{self.catalogue.unreadable[0]}",
                 "give read permission and sync again",
             )
+        self._held = {file.path for file in receipt.files}
+        self._note_missing()
         self._note_ignored()
         if self.catalogue.left_out:
             # Not confirmed: a receipt kept here would say so of the whole folder.
@@ -354,6 +362,28 @@ class RunSync:
         if new:
             self._skipped.update(new)
             self._outcome.notes.append(f"left out, no files: {some(new, _NAMED)}")
+
+    def _note_missing(self) -> None:
+        """A line for each version of an artifact of which files are missing, here and there.
+
+        And one for those that are not sent, as others have their names.
+
+        Raises:
+            UnconfirmedError: the bytes of some lie here and cannot be sent.
+        """
+        if clashes := self.catalogue.clashes:
+            what = "not sent, as a file of that name lies below files/"
+            self._outcome.notes.append(f"{what}: {some(clashes, _NAMED)}")
+        for lacking in self.catalogue.lacking(self._held):
+            if lacking.there:
+                raise UnconfirmedError(
+                    f"all else arrived, but {lacking.what}",
+                    "give read permission and sync again; --skip-artifacts leaves artifacts out",
+                )
+            place = self._run_dir.path / lacking.version
+            self._outcome.notes.append(
+                f"{lacking.what}; sync where they are, or put them below {place} by their names"
+            )
 
     def _note_ignored(self) -> None:
         if ignored := self.catalogue.ignored:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from holdfast.errors import HoldfastError, RefusedError, StorageError
 from holdfast.rundir import RunDir, read_receipt, write_receipt, writer_of
 from holdfast.sync.context import Wishes
-from holdfast.sync.files import Catalogue
+from holdfast.sync.files import Catalogue, fingerprint
 from holdfast.sync.survey import Survey
 from holdfast.wire import Claim, FileEntry, Receipt
 
@@ -51,7 +51,7 @@ class Sight:
             raise StorageError(
                 f"cannot read {run_dir.journal}: {error.strerror or error}", "check the folder"
             ) from error
-        return cls(found.st_size, found.st_mtime_ns, Catalogue(run_dir.files).fingerprint())
+        return cls(found.st_size, found.st_mtime_ns, fingerprint(run_dir))
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """What lies in a journal on disk, frame by frame: how far it reaches, counts, places to cut.
 
 Owns one pass over the file, which can go on as the file grows. Must not know servers, nor anything
-of a record but its kind, and of the first `run` record its bytes.
+of a record but its kind, of the first `run` record its bytes, and where those of artifacts stand.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ CHUNK_BYTES = 4 << 20
 _MARK_BYTES = 256 << 10
 _SETTLE_SECONDS = 3.0
 _HASH_BYTES = 1 << 20
+_MET = frozenset({"run", "artifact"})
 
 
 class ReplacedError(DamagedError):
@@ -69,6 +70,7 @@ class Survey:
         records: how many records of each kind stand before `position`.
         gaps: unreadable stretches before `position`, as (start, end).
         run_record: payload of the first `run` record, or None.
+        artifacts: where the `artifact` records stand, as (start, end): they may be large.
         unsettled: whether `advance` stopped before a gap that may still fill.
         more: whether `advance` stopped at its limit.
 
@@ -85,6 +87,7 @@ class Survey:
         self.records: Counter[str] = Counter()
         self.gaps: list[tuple[int, int]] = []
         self.run_record: bytes | None = None
+        self.artifacts: list[tuple[int, int]] = []
         self.unsettled = False
         self.more = False
         self._first: bytes | None = None
@@ -236,8 +239,8 @@ class Survey:
                 payload, _, end = item
                 name = kind(payload)
                 records[name] += 1
-                if name == "run" or self._first is None:
-                    self._meet(payload, name)
+                if name in _MET or self._first is None:
+                    self._meet(item, name)
                 # Every place to cut is the end of a frame; a long frame gets one right before it.
                 if end - mark > _MARK_BYTES and position:
                     self._marks.append(position)
@@ -249,12 +252,14 @@ class Survey:
         finally:
             self.position = position
 
-    def _meet(self, payload: bytes, name: str) -> None:
-        """Keep what names the journal."""
+    def _meet(self, frame: Frame, name: str) -> None:
+        """Keep what names the journal, and where the records of artifacts stand."""
         if self._first is None:
-            self._first = payload
+            self._first = frame.payload
         if name == "run" and self.run_record is None:
-            self.run_record = payload
+            self.run_record = frame.payload
+        elif name == "artifact":
+            self.artifacts.append((frame.start, frame.end))
 
     def _take_gap(self, gap: Gap, *, growing: bool) -> bool:
         if growing:

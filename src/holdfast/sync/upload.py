@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator, Sequence
 from holdfast.errors import RefusedError, UnconfirmedError
 from holdfast.rundir import RunDir
 from holdfast.sync.context import Context
-from holdfast.sync.files import Catalogue, ChangedError, Some, every, open_regular
+from holdfast.sync.files import Catalogue, ChangedError, Some, every
+from holdfast.sync.regular import open_regular
 from holdfast.sync.retry import StoppedError
 from holdfast.wire import FileEntry, JournalPath, PartAnswer, digest_of
 
@@ -101,7 +102,7 @@ class FileShipper:
             )
 
     def _meant(self, some: Some) -> list[FileEntry]:
-        return [entry for entry in self._catalogue.entries.values() if some(entry.size)]
+        return [entry for entry in self._catalogue.entries.values() if some(entry.path, entry.size)]
 
     def _unasked(self, entries: Sequence[FileEntry]) -> list[FileEntry]:
         """Small files that the server may lack, in all no more than go without being asked for."""
@@ -201,7 +202,7 @@ class FileShipper:
         self._context.report.advance(self._run_dir, state.offset)
         stuck = 0
         try:
-            with open_regular(self._catalogue.root / entry.path) as file:
+            with open_regular(self._catalogue.place(entry.path)) as file:
                 while not state.complete:
                     self._check_stop()
                     before = state.offset
@@ -285,7 +286,7 @@ def _groups(
 def _read_small(catalogue: Catalogue, entry: FileEntry) -> bytes | None:
     """The bytes of a small file; None when it is gone or grew."""
     try:
-        with open_regular(catalogue.root / entry.path) as file:
+        with open_regular(catalogue.place(entry.path)) as file:
             data = os.read(file.fd, entry.size + 1)
     except OSError:
         return None

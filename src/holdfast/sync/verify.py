@@ -125,7 +125,7 @@ class _Check:
         self._run_dir = run_dir
         self._report = report
         self._found = found
-        self._catalogue = Catalogue(run_dir.files)
+        self._held: set[str] = set()
 
     def run(self, context: Context | None, wishes: Wishes) -> None:
         found, run_dir = self._found, self._run_dir
@@ -137,11 +137,15 @@ class _Check:
         found.writer = writer_of(run_dir)  # before the journal is read: what was gone stays gone
         with Survey(run_dir.journal) as survey:
             self._frames(survey)
+            self._catalogue = Catalogue.of_run(run_dir, survey.artifacts)
             self._named_files()
             self._all_files()
             self._kept(survey)
-            if context is not None:
-                self._server(survey, context, wishes)
+            try:
+                if context is not None:
+                    self._server(survey, context, wishes)
+            finally:
+                self._of_artifacts()
 
     def _frames(self, survey: Survey) -> None:
         found, growing = self._found, self._found.writer != "gone"
@@ -201,6 +205,16 @@ class _Check:
                 )
             )
 
+    def _of_artifacts(self) -> None:
+        """What is missing of artifacts here, but for what a server is known to hold."""
+        if lacking := [one.what for one in self._catalogue.lacking(self._held)]:
+            self._found.errors.append(
+                DamagedError(
+                    some(lacking, _NAMED),
+                    f"put them below {self._run_dir.artifacts} by their names, if they exist",
+                )
+            )
+
     def _seen(self, size: int) -> None:
         self._report.expect(self._run_dir, size)
         self._report.advance(self._run_dir, size)
@@ -227,6 +241,7 @@ class _Check:
             self._found.notes.append(f"{grown:,} bytes more than {server} confirmed")
         now = self._catalogue.entries
         held = {entry.path: entry for entry in receipt.files}
+        self._held |= held.keys()
         changed = [path for path in held if path in now and now[path] != held[path]]
         gone = [path for path in held if path not in now]
         new = [path for path in now if path not in held]
@@ -265,6 +280,7 @@ class _Check:
         if unlike := differences(receipt, claim, survey.records, entries):
             raise _unlike(context, ", ".join(unlike))
         found.receipt = receipt
+        self._held |= {entry.path for entry in receipt.files}
         if found.writer != "gone" and not found.complete:
             raise UnconfirmedError("it may still be written: confirmed up to now only")
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from sync.making import append_rows, context, make_run, rows, start_run
 from sync.memory_server import MemoryServer
-from wandb_runs import fixture, fixtures
+from sync.staging import artifact_record, make_artifact_run, restage
+from wandb_runs import Fixture, fixture, fixtures
 
 from holdfast.rundir import RunDir
 from holdfast.rundir.quarantine import fresh_journal
@@ -99,11 +100,29 @@ def test_a_missing_files_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("one", fixtures(scenario="artifact"), ids=str)
-def test_artifacts_that_were_staged_elsewhere(one: object, tmp_path: Path) -> None:
-    [process] = one.unpack(tmp_path)  # type: ignore[attr-defined]
-    assert "files of artifacts are gone from where wandb staged them" in words(
-        RunDir(process.journal)
-    )
+def test_artifacts_that_were_staged_elsewhere(one: Fixture, tmp_path: Path) -> None:
+    [process] = one.unpack(tmp_path)
+    run_dir = RunDir(process.journal)
+    assert "files of artifact demo-data (afbb0de0) are gone from where wandb" in words(run_dir)
+    assert "outside the run folder" not in words(run_dir)
+    staged = restage(run_dir, tmp_path / "home")
+    assert f"{len(staged)} files of artifacts lie outside the run folder" in words(run_dir)
+    server = MemoryServer()
+    assert sync_run(context(server), run_dir).state == "confirmed"
+    for path in staged:
+        path.unlink()
+    found = [one.what for one in looked(run_dir) if "artifact" in one.what]
+    assert all("1 of 7 files" in what for what in found)  # those that the server never had
+    other = list(look_at_folder(run_dir, "http://elsewhere", Pending()))
+    assert any("of artifact demo-model (0c346dc6) are gone" in one.what for one in other)
+
+
+def test_how_much_of_artifacts_is_pending(tmp_path: Path) -> None:
+    record = artifact_record(tmp_path / "staging", {"a": b"a" * 10_000_000})
+    run_dir = make_artifact_run(tmp_path / "wandb", "aaaa", [record])
+    pending = Pending()
+    looked(run_dir, pending)
+    assert pending.size > 10_000_000
 
 
 def test_rights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,7 @@ END = "holdfast-end.json"
 _FORMAT = 1
 _MANIFEST = "holdfast-manifest-"
 _RUNS, _PIECES = "runs", "pieces"
-_BESIDE = ("files/", "logs/")
+_BESIDE = ("files/", "artifacts/", "logs/")
 
 T = TypeVar("T")
 

@@ -19,8 +19,10 @@ from holdfast.rundir import RunDir, writer_of
 from holdfast.sync.bundle.archive import ArchiveWriter
 from holdfast.sync.bundle.format import END, HEAD, End, Head, Manifest, Mark, manifest_name
 from holdfast.sync.bundle.unpack import Unpacker, volume_path
-from holdfast.sync.files import Catalogue, ChangedError, open_regular
+from holdfast.sync.files import Catalogue, ChangedError
+from holdfast.sync.regular import open_regular
 from holdfast.sync.retry import StoppedError
+from holdfast.sync.survey import Survey
 from holdfast.wire import FileEntry
 from holdfast.wire.digests import digest_of_file, format_digest
 
@@ -177,9 +179,9 @@ class Packer:
         packed = Packed(run_dir, place)
         try:
             for _ in range(_TRIES):
-                manifest = self._take_stock(run_dir, packed)
+                manifest, places = self._take_stock(run_dir, packed)
                 try:
-                    self._write_unless_kept(manifest, packed)
+                    self._write_unless_kept(manifest, places, packed)
                 except ChangedError:
                     continue
                 break
@@ -196,21 +198,30 @@ class Packer:
             packed.error = error
         return packed
 
-    def _take_stock(self, run_dir: RunDir, packed: Packed) -> Manifest:
-        """Journal and files as they are now, each with its digest."""
+    def _take_stock(self, run_dir: RunDir, packed: Packed) -> tuple[Manifest, list[Path]]:
+        """Journal and files as they are now, each with its digest, and where each lies."""
         packed.notes, packed.error = [], None
         if writer_of(run_dir) == "alive":
             packed.notes.append("still running: packed as it stands")
-        entries, unreadable = [_journal_entry(run_dir)], []
-        for folder in (run_dir.files, run_dir.logs):
-            catalogue = Catalogue(folder)
+        entries, places, unreadable = [_journal_entry(run_dir)], [run_dir.journal], []
+        for catalogue in (_files_of(run_dir), Catalogue(run_dir.logs)):
             catalogue.refresh(stop=self._stop.is_set)
             self._check_stop()
+            name = catalogue.root.name
             for entry in catalogue.entries.values():
-                path = f"{folder.name}/{entry.path}"
+                place = catalogue.place(entry.path)
+                # Of an artifact, wherever it lies: where it is unpacked, it lies in the run folder.
+                inside = place == catalogue.root / entry.path
+                path = f"{name}/{entry.path}" if inside else entry.path
                 entries.append(FileEntry(path, entry.size, entry.digest))
-            packed.notes += [f"left out, no file: {folder.name}/{s}" for s in catalogue.skipped]
-            unreadable += [f"{folder.name}/{line}" for line in catalogue.unreadable]
+                places.append(place)
+            packed.notes += [f"left out, no file: {name}/{s}" for s in catalogue.skipped]
+            unreadable += [f"{name}/{line}" for line in catalogue.unreadable]
+            for lacking in catalogue.lacking():
+                if lacking.there:
+                    unreadable.append(lacking.what)
+                else:
+                    packed.notes.append(lacking.what)
         if unreadable:
             packed.error = UnconfirmedError(
                 f"all but {len(unreadable)} files are packed; cannot be read: {unreadable[0]}",
@@ -219,10 +230,13 @@ class Packer:
         packed.files = len(entries) - 1
         packed.size = sum(entry.size for entry in entries)
         self._number += 1
-        times = tuple(_changed(run_dir.path / entry.path) for entry in entries)
-        return Manifest(self._number, packed.place, run_dir.journal.name, tuple(entries), times)
+        times = tuple(map(_changed, places))
+        journal = run_dir.journal.name
+        return Manifest(self._number, packed.place, journal, tuple(entries), times), places
 
-    def _write_unless_kept(self, manifest: Manifest, packed: Packed) -> None:
+    def _write_unless_kept(
+        self, manifest: Manifest, places: Sequence[Path], packed: Packed
+    ) -> None:
         place = manifest.place
         done, begun, mark = self._done.get(place), self._begun, self._mark
         if done is not None and done.entries == manifest.entries:
@@ -237,7 +251,7 @@ class Packer:
         self._announce(manifest)
         for index in range(start.index, len(manifest.entries)):
             offset = start.offset if index == start.index else 0
-            self._write_entry(manifest, index, offset, packed.run_dir)
+            self._write_entry(manifest, index, offset, places[index])
 
     def _announce(self, manifest: Manifest) -> None:
         data = manifest.to_json()
@@ -248,15 +262,15 @@ class Packer:
                 raise UsageError(f"{what}, more than a volume", "give --split a larger size")
         self._opened().add(manifest_name(manifest.number), len(data), [data])
 
-    def _write_entry(self, manifest: Manifest, index: int, offset: int, run_dir: RunDir) -> None:
-        """Write an entry from ``offset`` on, over as many volumes as it takes.
+    def _write_entry(self, manifest: Manifest, index: int, offset: int, place: Path) -> None:
+        """Write an entry, which lies at ``place``, from ``offset`` on: as many volumes as it takes.
 
         Raises:
             ChangedError: it is no longer what the manifest says.
         """
         entry, time = manifest.entries[index], manifest.times[index]
         try:
-            with open_regular(run_dir.path / entry.path) as file:
+            with open_regular(place) as file:
                 source = _Source(file.fd, entry.path, self._advance, self._check_stop)
                 source.pass_over(offset)
                 while True:
@@ -323,6 +337,13 @@ def _places(runs: Iterable[RunDir]) -> Iterator[tuple[RunDir, str]]:
         name = run_dir.path.resolve().name.lstrip(".") or "run"
         seen[name] += 1
         yield run_dir, name if seen[name] == 1 else f"{seen[name]}/{name}"
+
+
+def _files_of(run_dir: RunDir) -> Catalogue:
+    """The files of a run, with those of its artifacts."""
+    with Survey(run_dir.journal) as survey:
+        survey.advance(growing=False)
+    return Catalogue.of_run(run_dir, survey.artifacts)
 
 
 def _journal_entry(run_dir: RunDir) -> FileEntry:

@@ -87,8 +87,8 @@ def confirm(carried: Carried, run_dir: RunDir, outcome: Outcome) -> None:
         DamagedError: the journal has no readable record.
     """
     sight, writer = Sight.of(run_dir), writer_of(run_dir)
-    catalogue = Catalogue(run_dir.files)
     with Survey(run_dir.journal) as survey:
+        catalogue = Catalogue.of_run(run_dir, survey.artifacts)
         survey.advance(growing=False)
         receipt = carried.receipts.get(survey.journal)
         if receipt is None:
@@ -96,7 +96,9 @@ def confirm(carried: Carried, run_dir: RunDir, outcome: Outcome) -> None:
         catalogue.refresh()
         claim = claim_of(survey, catalogue, writer)
     entries = list(catalogue.entries.values())
+    held = {entry.path for entry in receipt.files}
     found = differences(receipt, claim, survey.records, entries) + catalogue.unreadable
+    found += [lacking.what for lacking in catalogue.lacking(held) if lacking.there]
     run = receipt.run
     outcome.run, outcome.url = str(run.path), run.url
     outcome.rows, outcome.records, outcome.gaps = receipt.rows, survey.records, receipt.gaps

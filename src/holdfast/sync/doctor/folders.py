@@ -6,7 +6,7 @@ Reads every frame, but no file to its end (`verify` does that). Must not know th
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,15 +14,20 @@ from holdfast.errors import DamagedError, HoldfastError
 from holdfast.journal import Frame, Reader
 from holdfast.records.decode import kind, parse
 from holdfast.rundir import RunDir, of_folder, writer_of
+from holdfast.sync.artifacts import artifact_files
 from holdfast.sync.context import Wishes
 from holdfast.sync.doctor.finding import Finding, Severity, of_error
 from holdfast.sync.doctor.versions import Written
+from holdfast.sync.files import Catalogue
 from holdfast.sync.named import Named
 from holdfast.sync.receipts import Kept, deletion, is_pending
 from holdfast.sync.report import some
 from holdfast.sync.survey import Survey
 
 __all__ = ["Pending", "look_at_folder"]
+
+_Span = tuple[int, int]
+_Names = tuple[Named, list[_Span]]
 
 _SUBJECT = "folders"
 _NAMED = 3
@@ -67,7 +72,7 @@ def look_at_folder(run_dir: RunDir, server: str, pending: Pending) -> Iterator[F
     yield from _rights(run_dir)
     yield from _left_over(run_dir)
     try:
-        named = yield from _journal(run_dir, pending)
+        named, frames = yield from _journal(run_dir, pending)
     except DamagedError as error:
         cure = f"holdfast repair {run_dir.path} brings back what lies in `files`; or remove it"
         what = "nothing in the journal can be read"
@@ -77,11 +82,12 @@ def look_at_folder(run_dir: RunDir, server: str, pending: Pending) -> Iterator[F
         yield of_error(_SUBJECT, "the journal cannot be read", error, path=run_dir.path)
         return
     yield from _files(run_dir, named)
-    yield from _why_pending(run_dir, server, pending)
+    size = yield from _artifacts(run_dir, server, frames)
+    yield from _why_pending(run_dir, server, pending, size)
 
 
-def _journal(run_dir: RunDir, pending: Pending) -> Generator[Finding, None, Named]:
-    """Findings on frames; returns what the journal names."""
+def _journal(run_dir: RunDir, pending: Pending) -> Generator[Finding, None, _Names]:
+    """Findings on frames; returns what the journal names, and where it speaks of artifacts."""
     with Survey(run_dir.journal) as survey:
         survey.advance(growing=False)
         writer = writer_of(run_dir)
@@ -114,7 +120,7 @@ def _journal(run_dir: RunDir, pending: Pending) -> Generator[Finding, None, Name
                 if name == "header" and not producer:
                     producer = parse(item.payload).header.version_info.producer
     pending.written.take(run_dir.journal, producer, records)
-    return named
+    return named, survey.artifacts
 
 
 def _files(run_dir: RunDir, named: Named) -> Iterator[Finding]:
@@ -130,22 +136,38 @@ def _files(run_dir: RunDir, named: Named) -> Iterator[Finding]:
             what = f"{len(missing)} of {len(named.files)} files that the journal names are gone"
             cure = "copy them back if they exist elsewhere; all else will be sent"
             yield _finding(run_dir, "warning", what, some(missing, _NAMED), cure)
-    yield from _staging(run_dir, list(named.artifacts))
 
 
-def _staging(run_dir: RunDir, paths: list[str]) -> Iterator[Finding]:
-    """Files of artifacts: real wandb leaves them in its data folder, not with the run."""
-    outside = [path for path in paths if run_dir.path not in Path(path).parents]
-    gone = [path for path in outside if not os.path.exists(path)]
-    there = [path for path in outside if path not in set(gone)]
-    if there:
-        what = f"{len(there)} files of artifacts lie outside the run folder"
-        cure = "whoever copies the folder leaves them behind; wandb may delete them after a sync"
-        yield _finding(run_dir, "note", what, some(there, _NAMED), cure)
-    if gone:
-        what = f"{len(gone)} files of artifacts are gone from where wandb staged them"
-        cure = "look in the artifacts/staging folder of the machine that ran the training"
-        yield _finding(run_dir, "warning", what, some(gone, _NAMED), cure)
+def _artifacts(
+    run_dir: RunDir, server: str, frames: Sequence[_Span]
+) -> Generator[Finding, None, int]:
+    """Findings on files of artifacts that the server does not hold; returns the bytes of them.
+
+    Real wandb leaves them in its data folder, not with the run.
+    """
+    kept = Kept.read(run_dir, server)
+    held = {file.path for file in kept.receipt.files} if kept is not None else set()
+    catalogue = Catalogue.of_run(run_dir, frames)
+    catalogue.refresh(some=lambda path, size: False)
+    known = held | catalogue.missing.keys()
+    named = {file.path: file for file in artifact_files(run_dir, frames)}
+    here = [file for path, file in named.items() if path not in known]
+    inside = f"{run_dir.artifacts}{os.sep}"
+    outside = [
+        place
+        for file in here
+        for place in file.places
+        if not (place.startswith(inside) or os.path.exists(file.places[0]))
+    ]
+    if outside:
+        what = f"{len(outside)} files of artifacts lie outside the run folder"
+        cure = "sync or export it here: a copy of the folder is without them"
+        yield _finding(run_dir, "note", what, some(outside, _NAMED), cure)
+    for lacking in catalogue.lacking(held):
+        place = run_dir.path / lacking.version
+        cure = f"sync where they are, or put them below {place} by their names"
+        yield _finding(run_dir, "warning", lacking.what, "", cure)
+    return sum(file.size for file in here)
 
 
 def _rights(run_dir: RunDir) -> Iterator[Finding]:
@@ -178,7 +200,9 @@ def _left_over(run_dir: RunDir) -> Iterator[Finding]:
             yield Finding(_SUBJECT, "note", what, path.name, f"rm {path}", run_dir.path, fix)
 
 
-def _why_pending(run_dir: RunDir, server: str, pending: Pending) -> Iterator[Finding]:
+def _why_pending(
+    run_dir: RunDir, server: str, pending: Pending, of_artifacts: int
+) -> Iterator[Finding]:
     if of_folder(run_dir.path) is None:
         what = "the folder is not named as W&B names run folders"
         cure = "name it or a folder above when you sync"
@@ -193,7 +217,7 @@ def _why_pending(run_dir: RunDir, server: str, pending: Pending) -> Iterator[Fin
         yield _finding(run_dir, "note", "deleted on the server", gone.what, cure)
         return
     pending.runs += 1
-    pending.size += run_dir.journal.stat().st_size + _size_of_files(run_dir)
+    pending.size += run_dir.journal.stat().st_size + _size_of_files(run_dir) + of_artifacts
     kept, other = Kept.read(run_dir, server), Kept.read(run_dir)
     if kept is not None:
         why = "something changed since it was confirmed, or its writer ended"
