@@ -12,7 +12,7 @@ import pytest
 from sync.making import make_run
 from sync.memory_server import MemoryServer, refused
 from sync.over_http import OverHttp
-from sync.staging import artifact_record, make_artifact_run
+from sync.staging import artifact_record
 from wire.fault_server import FaultServer
 
 from holdfast.cli.main import main
@@ -125,7 +125,7 @@ def test_which_artifacts(
     state: str,
 ) -> None:
     records = [artifact_record(tmp_path / "staging", {name: b"x"}) for name in ("a", "b")]
-    run_dir = make_artifact_run(tmp_path / "wandb", "aa", records)
+    run_dir = make_run(tmp_path / "wandb", "aa", records=records)
     os.rename(run_dir.files / "requirements.txt", run_dir.files / "r")
     assert main(["sync", "--json", *words]) == 0
     (run,) = json.loads(capsys.readouterr().out)["runs"]

@@ -14,6 +14,7 @@ from typing import Any
 
 from processes import Server, environment
 from sync.making import make_run, rows
+from sync.staging import artifact_record, files_of
 
 from holdfast.rundir import RunDir
 
@@ -36,8 +37,17 @@ class Load:
         return self._folder / f"load{self._number}"
 
     def fresh(self) -> None:
-        """Make a new set: rows in several chunks, small files, one file of several parts."""
+        """Make a new set: rows in several chunks, small files, files of several parts.
+
+        One of those is staged for an artifact, beside small ones.
+        """
         self._number += 1
+        staging = self.folder / "staging"
+        weights = {
+            "weights.bin": os.urandom(9 << 20),
+            "small": os.urandom(300_000),
+            "c.json": b"{}",
+        }
         self.runs = [
             make_run(
                 self.folder / "wandb",
@@ -49,6 +59,7 @@ class Load:
                     "same.txt": b"the same in every run",
                     f"media/{n}.bin": os.urandom(9 << 20) if n == 0 else os.urandom(300_000),
                 },
+                records=[artifact_record(staging, weights)] if n == 1 else [],
             )
             for n in range(_RUNS)
         ]
@@ -61,8 +72,13 @@ class Load:
             assert (run.state, run.proof) == ("finished", "confirmed")
             assert list(run.scan_history()) == rows(_ROWS + number)
             held = {file.name: (file.size, file.digest) for file in run.files()}
-            for path in (p for p in run_dir.files.rglob("*") if p.is_file()):
-                name = path.relative_to(run_dir.files).as_posix()
+            files = {
+                path.relative_to(run_dir.files).as_posix(): path
+                for path in run_dir.files.rglob("*")
+                if path.is_file()
+            }
+            files.update({file.path: Path(file.places[-1]) for file in files_of(run_dir)})
+            for name, path in files.items():
                 target = run.file(name).download(self._folder / "back", replace=True)
                 assert target.read_bytes() == path.read_bytes()
                 del held[name]

@@ -60,11 +60,14 @@ def make_run(
     count: int = 10,
     finished: bool = True,
     files: Mapping[str, bytes] | None = None,
+    records: Sequence[bytes] = (),
     **said: Any,
 ) -> RunDir:
-    """A run folder whose writer is gone."""
+    """A run folder whose writer is gone; ``records`` come after its rows."""
     run_dir, writer = start_run(wandb, run_id, number=number, **said)
     append_rows(writer, rows(count))
+    for payload in records:
+        writer.append(payload)
     if finished:
         writer.append(encode.exit_record(0, 12))
     writer.close()

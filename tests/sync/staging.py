@@ -7,14 +7,11 @@ import gzip
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sync.making import append_rows, rows, start_run
-
 from holdfast.journal import Frame, Reader, Writer
-from holdfast.records import encode
 from holdfast.records.decode import kind, parse
 from holdfast.records.schema import Record
 from holdfast.rundir import RunDir
@@ -73,20 +70,6 @@ def artifact_record(
         artifact.manifest.manifest_file_path = str(place)
     data: bytes = record.SerializeToString()
     return data
-
-
-def make_artifact_run(
-    wandb: Path, run_id: str, records: Sequence[bytes], *, number: int = 0, count: int = 10
-) -> RunDir:
-    """A run that ended, with these artifact records among its rows."""
-    run_dir, writer = start_run(wandb, run_id, number=number)
-    for payload in records:
-        append_rows(writer, rows(count // len(records)))
-        writer.append(payload)
-    writer.append(encode.exit_record(0, 12))
-    writer.close()
-    (run_dir.files / "requirements.txt").write_bytes(b"numpy\n")
-    return run_dir
 
 
 def files_of(run_dir: RunDir) -> list[ArtifactFile]:

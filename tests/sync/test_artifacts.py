@@ -14,12 +14,12 @@ from sync.staging import (
     artifact_record,
     digest_of_manifest,
     files_of,
-    make_artifact_run,
     md5_of,
     restage,
 )
 from wandb_runs import Fixture, fixtures
 
+from holdfast.errors import UnreachableError
 from holdfast.records.decode import parse
 from holdfast.rundir import RunDir
 from holdfast.sync.artifacts import called
@@ -60,7 +60,7 @@ def staging(tmp_path: Path) -> Path:
 @pytest.fixture
 def run_dir(tmp_path: Path, staging: Path) -> RunDir:
     records = [artifact_record(staging, FILES), artifact_record(staging, OTHER)]
-    return make_artifact_run(tmp_path / "wandb", "aa", records)
+    return make_run(tmp_path / "wandb", "aa", records=records)
 
 
 @pytest.mark.parametrize(
@@ -125,9 +125,11 @@ def test_gone_and_said_unless_the_server_has_them(run_dir: RunDir, staging: Path
     outcome = synced(server, run_dir)
     assert outcome.state == "confirmed"
     (note,) = outcome.notes
-    label = called(gone.version)
-    assert note.startswith(f"1 of 3 files of {label} are gone from where wandb staged them; sync ")
-    assert str(run_dir.path / gone.version) in note
+    label = called([gone.version])
+    assert note == (
+        f"1 of 3 files of {label} are gone from where wandb staged them; sync where they are, or "
+        f"put them into the run folder as {gone.version}/…"
+    )
     place = run_dir.path / gone.path
     place.parent.mkdir(parents=True)
     place.write_bytes(b"{}")
@@ -140,7 +142,8 @@ def test_gone_and_said_unless_the_server_has_them(run_dir: RunDir, staging: Path
     assert (outcome.state, outcome.notes) == ("confirmed", [])
     assert synced(MemoryServer(), run_dir, verify=False).notes == []  # the kept receipt tells
     run_dir.receipt.unlink()
-    assert len(synced(MemoryServer(), run_dir).notes) == 2
+    (note,) = synced(MemoryServer(), run_dir).notes
+    assert note.startswith("6 of 6 files of artifact model (2 versions) are gone")
 
 
 def test_only_what_the_manifest_means_is_sent(tmp_path: Path, staging: Path) -> None:
@@ -156,7 +159,7 @@ def test_only_what_the_manifest_means_is_sent(tmp_path: Path, staging: Path) -> 
     entries["b"].local_path, entries["b"].size = "/dev/zero", 1
     entries["c"].local_path, entries["c"].size = "/proc/self/environ", 0
     entries["c"].digest = md5_of(b"?")
-    run_dir = make_artifact_run(tmp_path / "wandb", "aa", [record.SerializeToString()])
+    run_dir = make_run(tmp_path / "wandb", "aa", records=[record.SerializeToString()])
     server = MemoryServer()
     outcome = synced(server, run_dir)
     assert b"PRIVATE KEY" not in server.blobs.values()
@@ -177,12 +180,14 @@ def test_what_was_changed_since_is_not_sent(run_dir: RunDir) -> None:
 
 def test_digests_that_cannot_be_checked(tmp_path: Path, staging: Path) -> None:
     record = artifact_record(staging, FILES, digest_algorithm="MANIFEST_XXH128")
-    run_dir = make_artifact_run(tmp_path / "wandb", "aa", [record])
+    run_dir = make_run(tmp_path / "wandb", "aa", records=[record])
     server = MemoryServer()
     outcome = synced(server, run_dir)
     assert outcome.state == "failed"
     assert "3 of 3 files of artifact model" in str(outcome.error)
-    assert "have digests that cannot be checked here" in str(outcome.error)
+    assert "have digests that cannot be checked here, no MD5; give read permission, or leave" in (
+        str(outcome.error)
+    )
     assert synced(server, run_dir, files=Wanted(artifacts="none")).state == "partial"
 
 
@@ -192,7 +197,7 @@ def test_names_are_safe(tmp_path: Path, staging: Path) -> None:
         artifact_record(staging, {"a": b"2"}, name="", digest=""),
         artifact_record(staging, {"a b/ä\u20ac": b"3"}, name="grün/..\\", digest="d"),
     ]
-    run_dir = make_artifact_run(tmp_path / "wandb", "aa", records)
+    run_dir = make_run(tmp_path / "wandb", "aa", records=records)
     server = MemoryServer()
     assert synced(server, run_dir).ok
     assert of_artifacts(server) == {
@@ -206,7 +211,7 @@ def test_references_are_nothing_to_send(tmp_path: Path, staging: Path) -> None:
     record = parse(artifact_record(staging, {"a": b"a"}))
     record.artifact.manifest.contents.add(path="web", digest="etag", ref="https://example.com/x")
     record.artifact.manifest.contents.add(path="old", digest=md5_of(b""), birth_artifact_id="x")
-    run_dir = make_artifact_run(tmp_path / "wandb", "aa", [record.SerializeToString()])
+    run_dir = make_run(tmp_path / "wandb", "aa", records=[record.SerializeToString()])
     server = MemoryServer()
     outcome = synced(server, run_dir)
     assert (outcome.state, outcome.notes) == ("confirmed", [])
@@ -214,8 +219,8 @@ def test_references_are_nothing_to_send(tmp_path: Path, staging: Path) -> None:
 
 
 def test_a_manifest_that_wandb_put_into_a_file(tmp_path: Path, staging: Path) -> None:
-    run_dir = make_artifact_run(
-        tmp_path / "wandb", "aa", [artifact_record(staging, FILES, spill=True)]
+    run_dir = make_run(
+        tmp_path / "wandb", "aa", records=[artifact_record(staging, FILES, spill=True)]
     )
     server = MemoryServer()
     assert synced(server, run_dir).state == "confirmed"
@@ -232,7 +237,7 @@ def test_a_manifest_that_wandb_put_into_a_file(tmp_path: Path, staging: Path) ->
 def test_a_manifest_that_is_none(tmp_path: Path, staging: Path, data: bytes) -> None:
     record = parse(artifact_record(staging, FILES, spill=True))
     Path(record.artifact.manifest.manifest_file_path).write_bytes(data)
-    run_dir = make_artifact_run(tmp_path / "wandb", "aa", [record.SerializeToString()])
+    run_dir = make_run(tmp_path / "wandb", "aa", records=[record.SerializeToString()])
     server = MemoryServer()
     outcome = synced(server, run_dir)
     assert outcome.state == "confirmed"
@@ -248,7 +253,7 @@ def test_a_manifest_of_other_files(tmp_path: Path, staging: Path) -> None:
     other = parse(artifact_record(staging, OTHER, spill=True))
     place = other.artifact.manifest.manifest_file_path
     record.artifact.manifest.manifest_file_path = place
-    run_dir = make_artifact_run(tmp_path / "wandb", "aa", [record.SerializeToString()])
+    run_dir = make_run(tmp_path / "wandb", "aa", records=[record.SerializeToString()])
     server = MemoryServer()
     assert "the list of the files is gone" in synced(server, run_dir).notes[0]
     assert of_artifacts(server) == {}
@@ -274,7 +279,7 @@ def test_only_versions_with_an_alias(tmp_path: Path, staging: Path) -> None:
         artifact_record(staging, OTHER, name="data", aliases=["latest"]),
         artifact_record(staging, FILES, name="data", aliases=[]),
     ]
-    run_dir = make_artifact_run(tmp_path / "wandb", "aa", records)
+    run_dir = make_run(tmp_path / "wandb", "aa", records=records)
     server = MemoryServer()
     outcome = synced(server, run_dir, files=Wanted(artifacts="aliased"))
     assert outcome.state == "partial"
@@ -344,7 +349,7 @@ def test_verify(run_dir: RunDir, staging: Path) -> None:
     run_dir.receipt.unlink()
     assert verify_run(run_dir, Listener(), some).ok
     found = verify_run(run_dir, Listener())
-    assert "3 of 3 files of artifact model" in str(found.errors[0])
+    assert "6 of 6 files of artifact model (2 versions) are gone" in str(found.errors[0])
 
 
 def test_a_file_that_changes_while_it_is_sent(run_dir: RunDir) -> None:
@@ -377,7 +382,26 @@ def test_the_same_bytes_staged_twice(tmp_path: Path, staging: Path) -> None:
     os.unlink(first.artifact.manifest.contents[0].local_path)
     os.unlink(second.artifact.manifest.contents[1].local_path)
     payloads = [first.SerializeToString(), second.SerializeToString()]
-    run_dir = make_artifact_run(tmp_path / "wandb", "aa", payloads)
+    run_dir = make_run(tmp_path / "wandb", "aa", records=payloads)
     server = MemoryServer()
     outcome = synced(server, run_dir)
     assert (len(of_artifacts(server)), outcome.notes) == (2, [])
+
+
+def test_a_large_file_goes_on_where_it_was_broken_off(tmp_path: Path, staging: Path) -> None:
+    data = os.urandom(1_000_000)
+    run_dir = make_run(
+        tmp_path / "wandb", "aa", records=[artifact_record(staging, {"weights.bin": data})]
+    )
+    server = MemoryServer(part_bytes=100_000)
+
+    def cut(method: str, when: str) -> None:
+        if (method, when) == ("part", "before") and server.calls["part"] == 7:
+            raise UnreachableError("cut off", "try again")
+
+    server.fail = cut
+    assert synced(server, run_dir).state == "failed"
+    server.fail = lambda method, when: None
+    assert synced(server, run_dir).state == "confirmed"
+    assert server.calls["part"] == 7 + 4
+    assert data in of_artifacts(server).values()

@@ -8,122 +8,28 @@ import random
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import pytest
 from sync.making import Listener, append_rows, context, make_run, rows, start_run
 from sync.memory_server import MemoryServer, refused
+from sync.watching import Start, confirmed, held, until
 
 from holdfast.errors import AuthError, UnreachableError
 from holdfast.ids import RunPath
 from holdfast.records import encode
-from holdfast.rundir import RunDir
-from holdfast.sync import followed, outage, rounds, trees, watch
+from holdfast.sync import followed
 from holdfast.sync.context import Wishes
 from holdfast.sync.many import find
 from holdfast.sync.one import sync_run
 from holdfast.sync.report import Outcome
 from holdfast.sync.standing import standing_of
-from holdfast.sync.trees import Tree
 from holdfast.sync.watch import Listed, Terms, Watcher
 from holdfast.wire import digest_of
 
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module, name, value in [
-        (followed, "_LOOK_SECONDS", 0.02),
-        (followed, "_ENDED_LOOK_SECONDS", 0.02),
-        (followed, "_RESTING_LOOK_SECONDS", 0.05),
-        (followed, "_ASK_SECONDS", 0.02),
-        (followed, "_FILES_SECONDS", 0.05),
-        (followed, "_AFTER_EXIT_SECONDS", 0.1),
-        (followed, "_AGAIN_FIRST", 0.02),
-        (outage, "_FIRST_SECONDS", 0.02),
-        (outage, "_LONGEST_SECONDS", 0.05),
-        (rounds, "_AGAIN_SECONDS", 0.05),
-        (rounds, "_PAUSE_SECONDS", 0.01),
-        (trees, "_NEST_SECONDS", 0.02),
-        (trees, "_QUIET_SECONDS", 0.05),
-        (watch, "_TICK_SECONDS", 0.01),
-        (watch, "_SCAN_SECONDS", 0.02),
-        (watch, "_STATE_SECONDS", 0.02),
-    ]:
-        monkeypatch.setattr(module, name, value)
-
-
-class Watching:
-    """A `Watcher` in a thread."""
-
-    def __init__(
-        self, server: MemoryServer, *paths: Path, files: Callable[[], bool] = lambda: True
-    ) -> None:
-        self.listener = Listener()
-        self.told: list[Outcome] = []
-        self.error: BaseException | None = None
-        terms = Terms(server, "http://memory", self.listener, self.told.append, files=files)
-        self.watcher = Watcher([Tree(path) for path in paths], terms)
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-
-    def _run(self) -> None:
-        try:
-            self.watcher.run()
-        except BaseException as error:  # noqa: BLE001 - the test looks at it
-            self.error = error
-
-    def states(self) -> dict[str, str]:
-        """How each run fares, by its id."""
-        return {run.run_id: one.state for run, one in list(self.watcher.runs.items())}
-
-    @property
-    def running(self) -> bool:
-        return self._thread.is_alive()
-
-    def stop(self) -> None:
-        self.watcher.stop()
-        self._thread.join(10)
-        assert not self._thread.is_alive()
-
-
-Start = Callable[..., Watching]
-
-
-@pytest.fixture
-def watching() -> Iterator[Start]:
-    started: list[Watching] = []
-
-    def start(
-        server: MemoryServer, *paths: Path, files: Callable[[], bool] = lambda: True
-    ) -> Watching:
-        started.append(Watching(server, *paths, files=files))
-        return started[-1]
-
-    yield start
-    for one in started:
-        one.stop()
-
-
-def until(what: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 20
-    while not what():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.005)
-
-
-def held(server: MemoryServer, run_dir: RunDir) -> bool:
-    """Whether the server holds the whole journal."""
-    data = run_dir.journal.read_bytes()
-    return any(
-        journal.run.run_id == run_dir.run_id and bytes_ == data
-        for journal, bytes_ in list(server.journals.items())
-    )
-
-
-def confirmed(one: Watching) -> Callable[[], bool]:
-    return lambda: bool(one.watcher.runs) and set(one.states().values()) == {"confirmed"}
+pytestmark = pytest.mark.usefixtures("quick_watch")
 
 
 def test_runs_that_grow_and_runs_that_appear(tmp_path: Path, watching: Start) -> None:

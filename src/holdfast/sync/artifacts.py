@@ -87,14 +87,14 @@ def artifact_files(
             yield file if aliased else file._replace(aliased=False)
 
 
-def called(version: str) -> str:
-    """A version for people.
+def called(versions: Sequence[str]) -> str:
+    """Versions of one artifact for people.
 
-    >>> called("artifacts/digits/afbb0de089c540b842e30fcad5322ede")
+    >>> called(["artifacts/digits/afbb0de089c540b842e30fcad5322ede"])
     'artifact digits (afbb0de0)'
     """
-    _, name, digest = version.split("/")
-    return f"artifact {name} ({digest[:8]})"
+    _, name, digest = versions[0].split("/")
+    return f"artifact {name} ({digest[:8] if len(versions) == 1 else f'{len(versions)} versions'})"
 
 
 def _records(run_dir: RunDir, frames: Sequence[tuple[int, int]]) -> Iterator[Any]:

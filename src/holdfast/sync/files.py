@@ -41,6 +41,7 @@ Some = Callable[[str, int], bool]
 
 _NO_LIST = "the list of the files is gone, or not what the journal says"
 _GONE = "are gone from where wandb staged them"
+_UNCHECKED = "have digests that cannot be checked here, no MD5"
 _CHANGED = "are not what they were when they were logged"
 
 
@@ -90,16 +91,16 @@ class Missing(NamedTuple):
 
 
 class Lacking(NamedTuple):
-    """What is missing of one version of an artifact, for one reason.
+    """What is missing of one artifact, for one reason.
 
     Args:
-        version: its name, as files have it before their own.
         what: how many of its files, and why, as a sentence without an end.
+        do: what one can do.
         there: as of `Missing`.
     """
 
-    version: str
     what: str
+    do: str
     there: bool
 
 
@@ -237,7 +238,7 @@ class Catalogue:
         if not found:
             return Missing(file.version, _CHANGED if other else _GONE, there=False)
         if file.md5 is None:
-            return Missing(file.version, "have digests that cannot be checked here", there=True)
+            return Missing(file.version, _UNCHECKED, there=True)
         if not some(path, file.size):
             self.waiting += file.size
             return None
@@ -286,14 +287,23 @@ class Catalogue:
 
     def lacking(self, held: Container[str] = ()) -> list[Lacking]:
         """What is missing of artifacts at the last look, but for paths ``held`` elsewhere."""
-        counts = Counter(missing for path, missing in self.missing.items() if path not in held)
-        lines = []
-        for (version, why, there), count in counts.items():
-            what = f"{count} of {self.versions[version]} files of {called(version)} {why}"
+        groups: dict[tuple[str, str, bool], Counter[str]] = {}
+        for path, (version, why, there) in self.missing.items():
+            if path not in held:
+                folder = version.rpartition("/")[0]
+                groups.setdefault((folder, why, there), Counter())[version] += 1
+        found = []
+        for (folder, why, there), counts in groups.items():
+            total = sum(self.versions[version] for version in counts)
+            what = f"{counts.total()} of {total} files of {called(list(counts))} {why}"
             if why == _NO_LIST:
-                what = f"{why}: {called(version)}"
-            lines.append(Lacking(version, what, there))
-        return lines
+                what = f"{why}: {called(list(counts))}"
+            place = f"{folder}/DIGEST" if len(counts) > 1 else next(iter(counts))
+            do = f"sync where they are, or put them into the run folder as {place}/…"
+            if there:
+                do = f"give read permission, or leave them out with --exclude '{folder}/*'"
+            found.append(Lacking(what, do, there))
+        return found
 
     def place(self, path: str) -> Path:
         """Where the file of an entry lies."""

@@ -364,26 +364,24 @@ class RunSync:
             self._outcome.notes.append(f"left out, no files: {some(new, _NAMED)}")
 
     def _note_missing(self) -> None:
-        """A line for each version of an artifact of which files are missing, here and there.
+        """A line for each artifact of which files are missing, here and there.
 
-        And one for those that are not sent, as others have their names.
+        And one for files that are not sent, as others have their names.
 
         Raises:
             UnconfirmedError: the bytes of some lie here and cannot be sent.
         """
+        notes = self._outcome.notes
         if clashes := self.catalogue.clashes:
             what = "not sent, as a file of that name lies below files/"
-            self._outcome.notes.append(f"{what}: {some(clashes, _NAMED)}")
-        for lacking in self.catalogue.lacking(self._held):
-            if lacking.there:
-                raise UnconfirmedError(
-                    f"all else arrived, but {lacking.what}",
-                    "give read permission and sync again; --skip-artifacts leaves artifacts out",
-                )
-            place = self._run_dir.path / lacking.version
-            self._outcome.notes.append(
-                f"{lacking.what}; sync where they are, or put them below {place} by their names"
-            )
+            notes.append(f"{what}: {some(clashes, _NAMED)}")
+        lacking = self.catalogue.lacking(self._held)
+        gone = [f"{one.what}; {one.do}" for one in lacking if not one.there]
+        notes += gone[:_NAMED]
+        if len(gone) > _NAMED:
+            notes.append(f"the same of {len(gone) - _NAMED} more artifacts")
+        if unsent := [one for one in lacking if one.there]:
+            raise UnconfirmedError(f"all else arrived, but {unsent[0].what}", unsent[0].do)
 
     def _note_ignored(self) -> None:
         if ignored := self.catalogue.ignored:

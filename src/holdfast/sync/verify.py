@@ -207,13 +207,9 @@ class _Check:
 
     def _of_artifacts(self) -> None:
         """What is missing of artifacts here, but for what a server is known to hold."""
-        if lacking := [one.what for one in self._catalogue.lacking(self._held)]:
-            self._found.errors.append(
-                DamagedError(
-                    some(lacking, _NAMED),
-                    f"put them below {self._run_dir.artifacts} by their names, if they exist",
-                )
-            )
+        if lacking := self._catalogue.lacking(self._held):
+            what = some([one.what for one in lacking], _NAMED)
+            self._found.errors.append(DamagedError(what, lacking[0].do))
 
     def _seen(self, size: int) -> None:
         self._report.expect(self._run_dir, size)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import subprocess
 import tempfile
 import threading
@@ -14,13 +15,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sync.bundle.carrying import carried, content, pack, unpacked
-from sync.making import append_rows, make_run, rows, start_run
+from sync.making import append_rows, context, make_run, rows, start_run
+from sync.memory_server import MemoryServer
+from sync.staging import artifact_record, files_of
 
 from holdfast.errors import DamagedError, StorageError, UnconfirmedError, UsageError
 from holdfast.rundir import RunDir
 from holdfast.sync.bundle.pack import LEAST_VOLUME, Packer
+from holdfast.sync.bundle.receipts import Carried, confirm
 from holdfast.sync.bundle.unpack import find_volumes, volume_path
+from holdfast.sync.one import sync_run
+from holdfast.sync.report import Outcome
 from holdfast.sync.retry import StoppedError
+from holdfast.sync.wanted import Wanted
 
 NOISE = random.Random(7).randbytes(3_000_000)
 
@@ -318,3 +325,49 @@ def test_names(tmp_path: Path, runs: list[RunDir]) -> None:
         pack(tmp_path / "x.tar.zst", runs)
     with pytest.raises(DamagedError, match="damaged or no export"):
         unpacked([tmp_path / "x.tar.zst"], tmp_path / "into")
+
+
+def test_files_of_artifacts_are_carried(tmp_path: Path) -> None:
+    """From where they were staged into a run folder elsewhere, and from there on."""
+    staging = tmp_path / "staging"
+    files = {"weights.bin": NOISE, "deep/config.json": b"{}", "empty": b""}
+    records = [
+        artifact_record(staging, files, spill=True),
+        artifact_record(staging, {"gone": b"gone"}, name="other"),
+    ]
+    run_dir = make_run(tmp_path / "train/wandb", "aa", records=records)
+    named = {file.path: Path(file.places[-1]).read_bytes() for file in files_of(run_dir)}
+    (lost,) = [file for file in files_of(run_dir) if file.path.endswith("/gone")]
+    Path(lost.places[-1]).unlink()
+    del named[lost.path]
+    volumes, (packed,) = pack(tmp_path / "x.tar.zst", [run_dir], LEAST_VOLUME)
+    assert len(volumes) > 2
+    assert packed.error is None
+    assert packed.notes[0].startswith("1 of 1 files of artifact other")
+    once = context(MemoryServer())
+    assert sync_run(once, run_dir).ok
+    shutil.rmtree(staging)
+    (found,) = unpacked(volumes, tmp_path / "into")
+    assert found.run_dir is not None
+    assert content(found.run_dir.path) == {**carried(run_dir), **named}
+    server = MemoryServer()
+    outcome = sync_run(context(server), found.run_dir)
+    assert outcome.receipt is not None
+    do = f"sync where they are, or put them into the run folder as {lost.version}/…"
+    assert outcome.notes == [f"{packed.notes[0]}; {do}"]
+    assert {*named} < {entry.path for entry in outcome.receipt.files}
+    back = Outcome(run_dir)
+    confirm(Carried("http://far", {outcome.receipt.journal: outcome.receipt}), run_dir, back)
+    assert back.state == "confirmed"
+
+
+def test_a_receipt_without_a_file_of_an_artifact_is_for_another_run(tmp_path: Path) -> None:
+    files = {"a": b"a"}
+    run_dir = make_run(
+        tmp_path / "wandb", "aa", records=[artifact_record(tmp_path / "staging", files)]
+    )
+    without = sync_run(context(MemoryServer(), files=Wanted(artifacts="none")), run_dir).receipt
+    assert without is not None
+    carried_back = Carried("http://far", {without.journal: without})
+    with pytest.raises(UnconfirmedError, match="1 files"):
+        confirm(carried_back, run_dir, Outcome(run_dir))

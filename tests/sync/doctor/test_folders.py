@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sync.making import append_rows, context, make_run, rows, start_run
 from sync.memory_server import MemoryServer
-from sync.staging import artifact_record, make_artifact_run, restage
+from sync.staging import artifact_record, restage
 from wandb_runs import Fixture, fixture, fixtures
 
 from holdfast.rundir import RunDir
@@ -103,7 +103,7 @@ def test_a_missing_files_folder(tmp_path: Path) -> None:
 def test_artifacts_that_were_staged_elsewhere(one: Fixture, tmp_path: Path) -> None:
     [process] = one.unpack(tmp_path)
     run_dir = RunDir(process.journal)
-    assert "files of artifact demo-data (afbb0de0) are gone from where wandb" in words(run_dir)
+    assert "files of artifact demo-data (2 versions) are gone from where wandb" in words(run_dir)
     assert "outside the run folder" not in words(run_dir)
     staged = restage(run_dir, tmp_path / "home")
     assert f"{len(staged)} files of artifacts lie outside the run folder" in words(run_dir)
@@ -119,7 +119,7 @@ def test_artifacts_that_were_staged_elsewhere(one: Fixture, tmp_path: Path) -> N
 
 def test_how_much_of_artifacts_is_pending(tmp_path: Path) -> None:
     record = artifact_record(tmp_path / "staging", {"a": b"a" * 10_000_000})
-    run_dir = make_artifact_run(tmp_path / "wandb", "aaaa", [record])
+    run_dir = make_run(tmp_path / "wandb", "aaaa", records=[record])
     pending = Pending()
     looked(run_dir, pending)
     assert pending.size > 10_000_000

@@ -164,9 +164,7 @@ def _artifacts(
         cure = "sync or export it here: a copy of the folder is without them"
         yield _finding(run_dir, "note", what, some(outside, _NAMED), cure)
     for lacking in catalogue.lacking(held):
-        place = run_dir.path / lacking.version
-        cure = f"sync where they are, or put them below {place} by their names"
-        yield _finding(run_dir, "warning", lacking.what, "", cure)
+        yield _finding(run_dir, "warning", lacking.what, "", lacking.do)
     return sum(file.size for file in here)
 
 
