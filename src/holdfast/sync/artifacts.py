@@ -25,14 +25,16 @@ from holdfast.records.decode import parse
 from holdfast.rundir import RunDir
 from holdfast.sync.regular import open_regular
 
-__all__ = ["ArtifactFile", "artifact_files", "called"]
+__all__ = ["SPILLED", "ArtifactFile", "artifact_files", "called"]
+
+SPILLED = ".manifest.jl.gz"
+"""Behind the name of a version: the list of its files, where wandb put that into a file."""
 
 _ALGORITHMS = frozenset({"", "MD5", "MANIFEST_MD5"})
 _MD5_BYTES = 16
 _READ_BYTES = 1 << 20
 _LONGEST_LINE = 1 << 20
 _MOST_MANIFEST = 512 << 20
-_SPILLED = ".manifest.jl.gz"
 
 
 class ArtifactFile(NamedTuple):
@@ -209,7 +211,7 @@ class _Spilled:
     """
 
     def __init__(self, run_dir: RunDir, artifact: Any, version: str) -> None:
-        path = version + _SPILLED
+        path = version + SPILLED
         places = _places(run_dir, path, artifact.manifest.manifest_file_path)
         self.entries: list[_Entry] = []
         self.file = ArtifactFile(path, version, -1, None, ())

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from holdfast.errors import RefusedError, StorageError
 from holdfast.rundir import IGNORE_FILE, RunDir, read_ignored
-from holdfast.sync.artifacts import ArtifactFile, artifact_files, called
+from holdfast.sync.artifacts import SPILLED, ArtifactFile, artifact_files, called
 from holdfast.sync.regular import digest_if, open_regular
 from holdfast.sync.wanted import EVERY_FILE, Wanted
 from holdfast.wire import FileEntry, check_file_path
@@ -296,10 +296,11 @@ class Catalogue:
         for (folder, why, there), counts in groups.items():
             total = sum(self.versions[version] for version in counts)
             what = f"{counts.total()} of {total} files of {called(list(counts))} {why}"
-            if why == _NO_LIST:
-                what = f"{why}: {called(list(counts))}"
             place = f"{folder}/DIGEST" if len(counts) > 1 else next(iter(counts))
             do = f"sync where they are, or put them into the run folder as {place}/…"
+            if why == _NO_LIST:
+                what = f"{why}: {called(list(counts))}"
+                do = f"sync where it is, or put it into the run folder as {place}{SPILLED}"
             if there:
                 do = f"give read permission, or leave them out with --exclude '{folder}/*'"
             found.append(Lacking(what, do, there))
