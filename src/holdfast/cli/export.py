@@ -15,7 +15,7 @@ from holdfast.cli.version import version_line
 from holdfast.errors import HoldfastError, NotFoundError, UsageError
 from holdfast.page import Story, read_story, write_page
 from holdfast.rundir import RunDir
-from holdfast.sync.bundle.pack import Packed, Packer
+from holdfast.sync.bundle.pack import Packed, Packer, estimate
 from holdfast.sync.many import find_all
 from holdfast.sync.report import error_json
 
@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"{args.out} does not end in {_SUFFIX}", "give --out runs.tar.zst")
     runs, errors = _find(args)
     with Progress(quiet=args.json, word="packed") as progress:
-        progress.expect(runs[0], sum(_bytes_of(run_dir) for run_dir in runs))
+        progress.expect(runs[0], sum(map(estimate, runs)))
         packer = Packer(
             args.out,
             args.split,
@@ -165,15 +165,3 @@ def _json_of(one: Packed) -> dict[str, Any]:
         "notes": one.notes,
         "error": error_json(one.error),
     }
-
-
-def _bytes_of(run_dir: RunDir) -> int:
-    """What is to be packed of a run, about; for the bar."""
-    paths = [run_dir.journal, *run_dir.files.rglob("*"), *run_dir.logs.rglob("*")]
-    size = 0
-    for path in paths:
-        try:
-            size += path.stat().st_size if path.is_file() else 0
-        except OSError:
-            continue  # packing it will say what is wrong
-    return size

@@ -26,7 +26,7 @@ from holdfast.sync.survey import Survey
 from holdfast.wire import FileEntry
 from holdfast.wire.digests import digest_of_file, format_digest
 
-__all__ = ["LEAST_VOLUME", "Packed", "Packer"]
+__all__ = ["LEAST_VOLUME", "Packed", "Packer", "estimate"]
 
 LEAST_VOLUME = 256 << 10
 """Bytes that a volume must have room for."""
@@ -337,6 +337,17 @@ def _places(runs: Iterable[RunDir]) -> Iterator[tuple[RunDir, str]]:
         name = run_dir.path.resolve().name.lstrip(".") or "run"
         seen[name] += 1
         yield run_dir, name if seen[name] == 1 else f"{seen[name]}/{name}"
+
+
+def estimate(run_dir: RunDir) -> int:
+    """How many bytes are to be packed of a run, about: no file is opened but the journal."""
+    try:
+        catalogues = (_files_of(run_dir), Catalogue(run_dir.logs))
+        for catalogue in catalogues:
+            catalogue.refresh(some=lambda path, size: False)
+        return run_dir.journal.stat().st_size + sum(one.waiting for one in catalogues)
+    except (OSError, HoldfastError):
+        return 0  # packing it will say what is wrong
 
 
 def _files_of(run_dir: RunDir) -> Catalogue:
