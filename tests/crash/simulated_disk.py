@@ -1,12 +1,14 @@
 """Run folders that change under the reader's eyes, and the truth of what was written into them.
 
 A journal on the disk is at any time the beginning of its truth: it grows by any number of bytes,
-is cut, and is replaced by an older copy.
+is cut, and is replaced by an older copy. What was staged for its artifacts goes, or is put into the
+run folder.
 """
 
 from __future__ import annotations
 
 import functools
+import hashlib
 import os
 import random
 import shutil
@@ -14,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sync.making import rows, run_info
+from sync.staging import artifact_record, files_of
 
 from holdfast import journal, rundir
 from holdfast.journal import scan
@@ -36,10 +39,14 @@ def readable(data: bytes) -> int:
 
 
 @functools.cache
-def _whole(run_id: str, count: int, host: str, finished: bool) -> bytes:
+def _whole(
+    run_id: str, count: int, host: str, finished: bool, artifacts: tuple[bytes, ...]
+) -> bytes:
     encoder = encode.HistoryEncoder()
     payloads = [encode.header("holdfast test", host=host, pid=1), encode.run(run_info(run_id))]
     payloads += [encoder.encode(row, row["_step"]) for row in rows(count)]
+    for number, payload in enumerate(artifacts):
+        payloads.insert(2 + number * count // 2, payload)
     if finished:
         payloads.append(encode.exit_record(0, 12))
     return journal.frames(payloads, 0)
@@ -78,7 +85,9 @@ class Disk:
         rng = self.rng
         here = os.uname().nodename
         host = rng.choice((here, here, "elsewhere"))
-        data = bytearray(_whole(self.run_id, rng.choice(_LENGTHS), host, rng.random() < 0.7))
+        artifacts = self._stage() if rng.random() < 0.5 else ()
+        whole = _whole(self.run_id, rng.choice(_LENGTHS), host, rng.random() < 0.7, artifacts)
+        data = bytearray(whole)
         if rng.random() < 0.2:
             for _ in range(16):
                 data[rng.randrange(len(data))] ^= rng.randrange(1, 256)
@@ -94,6 +103,21 @@ class Disk:
             rundir.hold(self._lock)
         return self
 
+    def _stage(self) -> tuple[bytes, ...]:
+        """Artifacts: two versions of one that share a file, and one whose manifest is a file."""
+        common = bytes([self.number]) * 900
+        versions = [{"a": b"first", "c": common}, {"a": b"second", "c": common, "e": b""}]
+        large = {"large": bytes([65 + self.number]) * _BIG}
+        self.said.update(data for files in (*versions, large) for data in files.values())
+        records = [artifact_record(self.staging, files) for files in versions]
+        records.append(artifact_record(self.staging, large, name="data", spill=True))
+        self.said.update(path.read_bytes() for path in self.staging.rglob("*") if path.is_file())
+        return tuple(records)
+
+    @property
+    def staging(self) -> Path:
+        return self.root / "staging" / self.run_id
+
     def end(self) -> None:
         """The writer ends."""
         if self._lock >= 0:
@@ -102,9 +126,18 @@ class Disk:
 
     def change(self) -> str:
         """Something happens to the folder; returns what."""
-        what = self.rng.choice(
-            (self.grow, self.grow, self.change_file, self.cut, self.replace, self.move, self.jump)
-        )
+        acts = [
+            self.grow,
+            self.grow,
+            self.change_file,
+            self.cut,
+            self.replace,
+            self.move,
+            self.jump,
+        ]
+        if self.staging.exists():
+            acts += [self.unstage, self.keep]
+        what = self.rng.choice(acts)
         self.changes += what not in (self.move, self.jump)
         what()
         return f"{self.run_id} {what.__name__}"
@@ -159,9 +192,35 @@ class Disk:
         path.write_bytes(data)
         self._touch(path)
 
+    def unstage(self) -> None:
+        """Something that was staged is gone."""
+        staged = sorted(path for path in self.staging.rglob("*") if path.is_file())
+        if staged:
+            self.rng.choice(staged).unlink()
+
+    def keep(self) -> None:
+        """Something that an artifact names is put into the run folder, whole or not."""
+        found = [
+            (file.path, Path(file.places[-1])) for file in files_of(self.run_dir) if file.places
+        ]
+        there = [(path, staged) for path, staged in found if staged.exists()]
+        if not there:
+            return
+        path, staged = self.rng.choice(there)
+        place = self.run_dir.path / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(staged.read_bytes()[: self.rng.choice((None, None, 1))])
+        self._touch(place)
+
     def files(self) -> dict[str, bytes]:
+        """All that should be on the server: below ``files/``, and what artifacts name."""
         top = self.run_dir.files
-        return {
+        named = {}
+        for file in files_of(self.run_dir):
+            for place in map(Path, file.places):
+                if place.is_file() and hashlib.md5(place.read_bytes()).digest() == file.md5:
+                    named[file.path] = place.read_bytes()
+        return named | {
             path.relative_to(top).as_posix(): path.read_bytes()
             for path in top.rglob("*")
             if path.is_file()

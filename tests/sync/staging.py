@@ -31,9 +31,9 @@ def digest_of_manifest(files: Mapping[str, bytes]) -> str:
 
 
 def stage(staging: Path, data: bytes) -> Path:
-    """A staged file, named as wandb names them."""
+    """A staged file, named much as wandb names them."""
     staging.mkdir(parents=True, exist_ok=True)
-    path = staging / f"tmp{os.urandom(4).hex()}"
+    path = staging / f"tmp{len(os.listdir(staging)):08x}"
     path.write_bytes(data)
     return path
 
@@ -66,7 +66,9 @@ def artifact_record(
                 path=path, digest=md5_of(data), size=len(data), local_path=staged
             )
     if spill:
-        place = stage(staging / "artifact_manifests", gzip.compress("".join(lines).encode()))
+        place = stage(
+            staging / "artifact_manifests", gzip.compress("".join(lines).encode(), mtime=0)
+        )
         artifact.manifest.manifest_file_path = str(place)
     data: bytes = record.SerializeToString()
     return data

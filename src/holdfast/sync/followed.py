@@ -335,6 +335,7 @@ class Followed:
         self._release(turn)
         if turn in {"journal", "finish"}:
             self._changed = True
+            self._begun = self._run is not None  # another file may lie there, of which nothing went
         outcome = Outcome(self.run_dir, run=self.outcome.run)
         fail(outcome, error)
         assert outcome.error is not None
@@ -427,17 +428,19 @@ class Followed:
             )
 
     def _file(self, turn: Turn, files: Callable[[], bool]) -> Filed:
-        assert self._run is not None
+        run = self._run
+        if run is None:  # a turn of the journal beside this one found another file in its place
+            raise ReplacedError(f"{self.run_dir.journal} is another file now", "it is read anew")
         start = time.monotonic()
-        before = dict(self._run.catalogue.entries)
+        before = dict(run.catalogue.entries)
         if turn == "large":
             late = start + _LARGE_TURN_SECONDS
-            done = self._run.ship_files(leave=lambda: time.monotonic() > late or not files())
+            done = run.ship_files(leave=lambda: time.monotonic() > late or not files())
             left = 0 if done else max(1, self.waiting)
         else:
-            done = self._run.ship_files(some=_is_small, leave=lambda: not files())
-            left = self._run.catalogue.waiting
-        changed = before != self._run.catalogue.entries
+            done = run.ship_files(some=_is_small, leave=lambda: not files())
+            left = run.catalogue.waiting
+        changed = before != run.catalogue.entries
         return Filed(done, left, changed, time.monotonic() - start)
 
     def _finish(self, writer: WriterState) -> Outcome:
