@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 from crash.proxy import Proxy
 from processes import Server, environment
 from sync.making import append_rows, make_run, rows, start_run
+from sync.staging import files_of
 
 from holdfast.errors import NotFoundError
 from holdfast.journal import Frame, scan
@@ -170,9 +171,14 @@ class Place:
         (journal,) = run.load().to_json()["journals"]
         assert journal["position"] == scan(data)[-1].end
         there = {file.name: (file.size, file.digest) for file in run.files()}
-        for path in (path for path in run_dir.files.rglob("*") if path.is_file()):
+        files = {
+            path.relative_to(run_dir.files).as_posix(): path
+            for path in run_dir.files.rglob("*")
+            if path.is_file()
+        }
+        files.update({file.path: Path(file.places[-1]) for file in files_of(run_dir)})
+        for name, path in files.items():
             content = path.read_bytes()
-            name = path.relative_to(run_dir.files).as_posix()
             assert there[name] == (len(content), digest_of(content))
 
     def is_there(self, run_id: str) -> bool:

@@ -20,6 +20,7 @@ from crash.faults import Place, Said
 from crash.proxy import Act, Proxy
 from processes import Server
 from sync.making import append_rows, rows, start_run
+from sync.staging import artifact_record
 
 from holdfast.journal import Writer
 from holdfast.records import encode
@@ -87,7 +88,11 @@ class _Schedule:
         for number in range(rng.randint(1, 3)):
             sizes = [rng.choice((0, 10, 300_000)) for _ in range(rng.randint(0, 3))]
             files = {f"file{n}": rng.randbytes(size) for n, size in enumerate(sizes)}
-            place.run(f"run{number}", number=number, count=rng.randint(0, 500), files=files)
+            records = (
+                [artifact_record(place.folder / "staging", files)] if rng.random() < 0.4 else []
+            )
+            count = rng.randint(0, 500)
+            place.run(f"run{number}", number=number, count=count, files=files, records=records)
         if rng.random() < 0.3:
             place.long_run("long", 9)
         if rng.random() < 0.5:

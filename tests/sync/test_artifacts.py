@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
 import shutil
@@ -233,10 +234,31 @@ def test_a_manifest_that_wandb_put_into_a_file(tmp_path: Path, staging: Path) ->
     assert "the list of the files is gone" in synced(MemoryServer(), run_dir).notes[0]
 
 
-@pytest.mark.parametrize("data", [b"no gzip", b"", b"\x1f\x8b\x08\0"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"no gzip",
+        b"",
+        b"\x1f\x8b\x08\0",
+        *map(
+            gzip.compress,
+            (
+                b"[]\n",
+                b"{}\n",
+                b"[" * 100_000,
+                b'{"path": 1, "digest": "", "extra": []}\n',
+                b"\xff",
+            ),
+        ),
+        gzip.compress(b"x" * (2 << 20)),
+    ],
+)
 def test_a_manifest_that_is_none(tmp_path: Path, staging: Path, data: bytes) -> None:
     record = parse(artifact_record(staging, FILES, spill=True))
-    Path(record.artifact.manifest.manifest_file_path).write_bytes(data)
+    place = Path(record.artifact.manifest.manifest_file_path)
+    place.write_bytes(data)
+    if not data:
+        os.truncate(place, 1 << 40)  # nothing that could be read to its end
     run_dir = make_run(tmp_path / "wandb", "aa", records=[record.SerializeToString()])
     server = MemoryServer()
     outcome = synced(server, run_dir)

@@ -33,6 +33,7 @@ SPILLED = ".manifest.jl.gz"
 _ALGORITHMS = frozenset({"", "MD5", "MANIFEST_MD5"})
 _MD5_BYTES = 16
 _READ_BYTES = 1 << 20
+_GZIP = b"\x1f\x8b"
 _LONGEST_LINE = 1 << 20
 _MOST_MANIFEST = 512 << 20
 
@@ -229,6 +230,9 @@ class _Spilled:
 def _read_spilled(path: Path) -> tuple[int, bytes, list[_Entry]]:
     """Size and MD5 of the file, and what it says; ValueError when that is no manifest."""
     with open_regular(path) as opened, os.fdopen(os.dup(opened.fd), "rb") as raw:
+        if os.fstat(opened.fd).st_size > _MOST_MANIFEST or raw.read(len(_GZIP)) != _GZIP:
+            raise ValueError("no manifest")
+        raw.seek(0)
         size, md5 = 0, hashlib.md5(usedforsecurity=False)
         while data := raw.read(_READ_BYTES):
             size += len(data)

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from processes import Server, environment
 from sync.making import append_rows, make_run, rows, start_run
+from sync.staging import artifact_record, files_of
 
 from holdfast.errors import HoldfastError
 from holdfast.records import encode
@@ -115,14 +116,16 @@ def test_a_node_syncs_through_it_and_is_confirmed_by_the_server(
     tmp_path: Path, server: Server, relay: Relay
 ) -> None:
     files = {"config.yaml": b"a: 1\n", "media/big.bin": os.urandom(9 << 20)}
-    run_dir = make_run(tmp_path / "wandb", "aaaa", count=50, files=files)
+    record = artifact_record(tmp_path / "staging", {"w": os.urandom(9 << 20), "c": b"{}"})
+    run_dir = make_run(tmp_path / "wandb", "aaaa", count=50, files=files, records=[record])
     done = sync(relay, server, str(tmp_path / "wandb"))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 of 1 runs confirmed, 50 rows" in done.stdout
+    assert "artifact" not in done.stderr  # nothing is said of it, as all of it is there
     assert f"{server.url}/local/digits/runs/aaaa" in done.stderr
     assert steps(server, "aaaa") == list(range(50))
     names = {file.name for file in server.api().run("local/digits/aaaa").files()}
-    assert names == set(files)
+    assert names == {*files, *(file.path for file in files_of(run_dir))}
     receipt = json.loads(run_dir.receipt.read_text())["receipt"]
     assert receipt["position"] == run_dir.journal.stat().st_size
     again = sync(relay, server, str(tmp_path / "wandb"))
