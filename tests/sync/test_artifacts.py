@@ -240,16 +240,13 @@ def test_a_manifest_that_wandb_put_into_a_file(tmp_path: Path, staging: Path) ->
         b"no gzip",
         b"",
         b"\x1f\x8b\x08\0",
-        *map(
-            gzip.compress,
-            (
-                b"[]\n",
-                b"{}\n",
-                b"[" * 100_000,
-                b'{"path": 1, "digest": "", "extra": []}\n',
-                b"\xff",
-            ),
-        ),
+        gzip.compress(b"[]\n"),
+        gzip.compress(b"{}\n"),
+        gzip.compress(b"[" * 100_000),
+        gzip.compress(b'{"path": 1, "digest": "", "extra": []}\n'),
+        gzip.compress(b'{"path": "a", "digest": "", "extra": []}\n'),
+        gzip.compress(b'{"path": "\\ud800", "digest": "", "size": 1.5}\n'),
+        gzip.compress(b"\xff"),
         gzip.compress(b"x" * (2 << 20)),
     ],
 )
