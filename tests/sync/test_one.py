@@ -133,7 +133,8 @@ def test_many_chunks(server: MemoryServer, tmp_path: Path, monkeypatch: pytest.M
 def slices(monkeypatch: pytest.MonkeyPatch) -> None:
     """A journal of some 100 kB is surveyed and sent in many slices."""
     monkeypatch.setattr(survey_module, "_MARK_BYTES", 1000)
-    monkeypatch.setattr(one_module, "_SLICE_BYTES", 9000)
+    monkeypatch.setattr(one_module, "_FIRST_BYTES", 3000)
+    monkeypatch.setattr(one_module, "SLICE_BYTES", 9000)
 
 
 @pytest.mark.usefixtures("slices")

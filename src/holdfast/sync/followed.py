@@ -19,7 +19,7 @@ from holdfast.sync.files import of_artifact
 from holdfast.sync.one import RunSync, fail
 from holdfast.sync.receipts import noting_deletion
 from holdfast.sync.report import Outcome
-from holdfast.sync.survey import ReplacedError, Survey
+from holdfast.sync.survey import SLICE_BYTES, ReplacedError, Survey
 
 __all__ = ["LARGE_BYTES", "Filed", "Followed", "Shipped", "Sighting", "Trouble", "Turn"]
 
@@ -42,7 +42,6 @@ _FILES_SHARE = 20
 _WORD_SECONDS = 45.0
 _AFTER_EXIT_SECONDS = 3.0
 _SILENT_SECONDS = 300.0
-_SLICE_BYTES = 4 << 20
 _LARGE_TURN_SECONDS = 30.0
 _AGAIN_FIRST = 0.5
 _AGAIN_LONGEST = 300.0
@@ -403,11 +402,11 @@ class Followed:
             self._survey, self._run = Survey(self.run_dir.journal), None
         with self._survey as survey:
             growing = writer != "gone"
-            survey.advance(growing=growing, limit=_SLICE_BYTES)
+            survey.advance(growing=growing, limit=SLICE_BYTES)
             run = self._run
             if run is None:
                 while survey.more and survey.run_record is None:
-                    survey.advance(growing=growing, limit=_SLICE_BYTES)
+                    survey.advance(growing=growing, limit=SLICE_BYTES)
                 self.outcome = Outcome(self.run_dir)
                 run = RunSync(context, self.run_dir, survey, self.outcome)
                 if not run.begin(writer):

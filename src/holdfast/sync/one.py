@@ -28,7 +28,7 @@ from holdfast.sync.receipts import (
 )
 from holdfast.sync.report import Outcome, defect, some
 from holdfast.sync.ship import JournalShipper
-from holdfast.sync.survey import ReplacedError, Survey
+from holdfast.sync.survey import SLICE_BYTES, ReplacedError, Survey
 from holdfast.sync.upload import FileShipper
 from holdfast.wire import Claim, FileEntry, JournalPath, Receipt
 
@@ -36,7 +36,7 @@ __all__ = ["RunSync", "fail", "guarded", "sync_run"]
 
 _CLAIMS = 3
 _SETTLE_POLL = 0.25
-_SLICE_BYTES = 4 << 20
+_FIRST_BYTES = 512 << 10
 _NAMED = 8
 _HEADED = len(HEADER)
 
@@ -145,16 +145,18 @@ class RunSync:
         the other for this processor.
         """
         self._look()
-        self._survey_on(writer, _SLICE_BYTES)
+        limit = _FIRST_BYTES
+        self._survey_on(writer, limit)
         while self._survey.more and self._survey.run_record is None:
-            self._survey_on(writer, _SLICE_BYTES)
+            self._survey_on(writer, limit)
         if not self.begin(writer):
             return False
         while self._survey.more:
+            limit = min(2 * limit, SLICE_BYTES)  # the server is not kept waiting for a long first
             end = self._survey.position
             sending = _Beside(partial(self._journal.ship_up_to, end, self._survey, writer))
             try:
-                self._survey_on(writer, _SLICE_BYTES)
+                self._survey_on(writer, limit)
             finally:
                 sending.wait()
         return True

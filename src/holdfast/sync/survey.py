@@ -23,12 +23,15 @@ from holdfast.records.decode import kind
 from holdfast.wire import journal_id
 from holdfast.wire.digests import format_digest
 
-__all__ = ["CHUNK_BYTES", "ReplacedError", "Survey"]
+__all__ = ["CHUNK_BYTES", "SLICE_BYTES", "ReplacedError", "Survey"]
 
 CHUNK_BYTES = 4 << 20
 """A chunk is at most this long, unless a single frame is longer."""
 
 _MARK_BYTES = 256 << 10
+SLICE_BYTES = CHUNK_BYTES - 2 * _MARK_BYTES
+"""What is surveyed at a time while chunks are sent: with what goes over this limit, one chunk."""
+
 _SETTLE_SECONDS = 3.0
 _HASH_BYTES = 1 << 20
 _MET = frozenset({"run", "artifact"})

@@ -8,6 +8,7 @@ are made later, and nobody waits for them (`segments`). Must not know HTTP.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
@@ -63,9 +64,9 @@ def take(base: Base, run: RunPath, journal: str, chunk: tuple[int, bytes], write
                 _hear(base, held, writer)
             return at
         replay = Replay() if held is None else Replay.from_json(held.replay)
-        arrived = _arrived(held, replay, _read(data, start))
-        _keep(base, JournalPath(run, journal), held, arrived, writer)
-    return arrived.end
+        frames = _read(data, start)
+        _keep(base, JournalPath(run, journal), held, replay, frames, writer)
+    return frames.end
 
 
 def add(
@@ -95,8 +96,7 @@ def add(
             return
         data = framing.frames(payloads, held.position)
         frames = _Frames(held.position, held.position + len(data), data, payloads, [])
-        arrived = _arrived(held, replay, frames)
-        _keep(base, JournalPath(run, held.journal), held, arrived, writer)
+        _keep(base, JournalPath(run, held.journal), held, replay, frames, writer)
 
 
 class _Frames(NamedTuple):
@@ -141,10 +141,15 @@ def _arrived(held: HeldJournal | None, replay: Replay, frames: _Frames) -> _Arri
 
 
 def _keep(
-    base: Base, of: JournalPath, held: HeldJournal | None, arrived: _Arrived, writer: str
+    base: Base,
+    of: JournalPath,
+    held: HeldJournal | None,
+    replay: Replay,
+    frames: _Frames,
+    writer: str,
 ) -> None:
-    """Store a chunk, and make its journal when it is new."""
-    piece = _piece(base, of.journal, arrived)
+    """Replay a chunk and store it, and make its journal when it is new."""
+    arrived, piece = _taken(base, of.journal, held, replay, frames)
     now = base.clock()
     values = _values(held, arrived, writer, now)
     with base.store.write(durable=False) as tx:
@@ -154,12 +159,19 @@ def _keep(
         _store(tx, held, arrived, piece, values)
 
 
-def _piece(base: Base, journal: str, arrived: _Arrived) -> HeldPiece:
-    if len(arrived.data) < INLINE_BYTES:
-        return HeldPiece(arrived.start, arrived.end, None, arrived.data)
-    name = journal_blob(journal, arrived.start, arrived.end)
-    base.blobs.put(name, [arrived.data])
-    return HeldPiece(arrived.start, arrived.end, name, None)
+def _taken(
+    base: Base, journal: str, held: HeldJournal | None, replay: Replay, frames: _Frames
+) -> tuple[_Arrived, HeldPiece]:
+    """Replay a chunk; the bytes of a long one are brought to the blob store meanwhile."""
+    start, end, data = frames.start, frames.end, frames.data
+    if len(data) < INLINE_BYTES:
+        return _arrived(held, replay, frames), HeldPiece(start, end, None, data)
+    name = journal_blob(journal, start, end)
+    with ThreadPoolExecutor(1, "holdfast-blob") as beside:
+        put = beside.submit(base.blobs.put, name, [data])
+        arrived = _arrived(held, replay, frames)
+        put.result()
+    return arrived, HeldPiece(start, end, name, None)
 
 
 def _further(last: Stretch | None, held: HeldJournal | None, arrived: _Arrived) -> list[Stretch]:
