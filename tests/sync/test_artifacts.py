@@ -179,9 +179,12 @@ def test_what_was_changed_since_is_not_sent(run_dir: RunDir) -> None:
     assert b"u" * 3000 not in server.blobs.values()
 
 
-def test_digests_that_cannot_be_checked(tmp_path: Path, staging: Path) -> None:
-    record = artifact_record(staging, FILES, digest_algorithm="MANIFEST_XXH128")
-    run_dir = make_run(tmp_path / "wandb", "aa", records=[record])
+@pytest.mark.parametrize("algorithm", ["MANIFEST_XXH128", "MANIFEST_NEW"])
+def test_digests_that_cannot_be_checked(tmp_path: Path, staging: Path, algorithm: str) -> None:
+    record = parse(artifact_record(staging, FILES, digest_algorithm=algorithm))
+    for entry in record.artifact.manifest.contents if algorithm == "MANIFEST_XXH128" else ():
+        entry.extra.add(key="alg", value_json='"XXH128"')
+    run_dir = make_run(tmp_path / "wandb", "aa", records=[record.SerializeToString()])
     server = MemoryServer()
     outcome = synced(server, run_dir)
     assert outcome.state == "failed"
@@ -190,6 +193,15 @@ def test_digests_that_cannot_be_checked(tmp_path: Path, staging: Path) -> None:
         str(outcome.error)
     )
     assert synced(server, run_dir, files=Wanted(artifacts="none")).state == "partial"
+
+
+def test_entries_of_md5_in_an_artifact_of_another_kind(tmp_path: Path, staging: Path) -> None:
+    record = parse(artifact_record(staging, FILES, digest_algorithm="MANIFEST_XXH128"))
+    record.artifact.manifest.contents[0].extra.add(key="alg", value_json='"XXH128"')
+    run_dir = make_run(tmp_path / "wandb", "aa", records=[record.SerializeToString()])
+    server = MemoryServer()
+    assert "1 of 3 files of artifact model" in str(synced(server, run_dir).error)
+    assert len(of_artifacts(server)) == 2
 
 
 def test_names_are_safe(tmp_path: Path, staging: Path) -> None:
@@ -326,6 +338,18 @@ def test_what_lies_below_files_wins_and_it_is_said(run_dir: RunDir) -> None:
     assert outcome.notes == [f"not sent, as a file of that name lies below files/: {path}"]
     own.write_bytes(under(FILES)[path])  # a relay keeps it so
     assert synced(server, run_dir).notes == []
+
+
+def test_a_list_of_files_that_a_relay_keeps_is_no_clash(tmp_path: Path, staging: Path) -> None:
+    records = [artifact_record(staging, FILES, spill=True)]
+    run_dir = make_run(tmp_path / "wandb", "aa", records=records)
+    for file in files_of(run_dir):
+        kept = run_dir.files / file.path
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file.places[-1], kept)
+    shutil.rmtree(staging)
+    outcome = synced(MemoryServer(), run_dir)
+    assert (outcome.state, outcome.notes) == ("confirmed", [])
 
 
 def test_clean_removes_only_what_is_proven(run_dir: RunDir, staging: Path) -> None:

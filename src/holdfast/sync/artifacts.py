@@ -30,7 +30,10 @@ __all__ = ["SPILLED", "ArtifactFile", "artifact_files", "called"]
 SPILLED = ".manifest.jl.gz"
 """Behind the name of a version: the list of its files, where wandb put that into a file."""
 
-_ALGORITHMS = frozenset({"", "MD5", "MANIFEST_MD5"})
+#: of entries. In an artifact of XXH128 each that is of it says so, and the others are MD5 still.
+_MD5 = frozenset({"", "MD5"})
+#: of artifacts, as far as it is known what their entries say
+_KNOWN = frozenset({"", "MANIFEST_MD5", "MANIFEST_XXH128"})
 _MD5_BYTES = 16
 _READ_BYTES = 1 << 20
 _GZIP = b"\x1f\x8b"
@@ -150,12 +153,12 @@ def _files(run_dir: RunDir, artifact: Any, version: str) -> Iterator[ArtifactFil
         entries: Iterator[_Entry] = iter(spilled.entries)
     else:
         entries = _entries(manifest.contents)
-    known = artifact.digest_algorithm in _ALGORITHMS
+    known = artifact.digest_algorithm in _KNOWN
     for entry in entries:
         if entry.elsewhere:
             continue
         path = f"{version}/{entry.path}"
-        md5 = _md5(entry.digest) if known and entry.algorithm in _ALGORITHMS else None
+        md5 = _md5(entry.digest) if known and entry.algorithm in _MD5 else None
         places = _places(run_dir, path, entry.local_path)
         yield ArtifactFile(path, version, entry.size, md5, places)
 

@@ -214,7 +214,7 @@ class Catalogue:
             elif not self.wanted.takes_artifact(path, aliased=file.aliased):
                 self.left_out += 1
             elif path in seen:
-                if seen[path] != file.size:
+                if file.size not in {seen[path], -1}:
                     self.clashes.append(path)
             elif self._note(file, some):
                 seen[path] = file.size
