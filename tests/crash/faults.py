@@ -176,7 +176,8 @@ class Place:
             for path in run_dir.files.rglob("*")
             if path.is_file()
         }
-        files.update({file.path: Path(file.places[-1]) for file in files_of(run_dir)})
+        named = {file.path: list(map(Path, file.places)) for file in files_of(run_dir)}
+        files.update({n: at for n, places in named.items() for at in places if at.exists()})
         for name, path in files.items():
             content = path.read_bytes()
             assert there[name] == (len(content), digest_of(content))

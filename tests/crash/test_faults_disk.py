@@ -16,6 +16,7 @@ from crash.proxy import also
 from crash.small_disk import nothing_may_be_written, small_disk, without_override
 from processes import Server
 from sync.making import rows, run_info
+from sync.staging import artifact_record, files_of
 
 from holdfast.journal import frames
 from holdfast.records import encode
@@ -146,6 +147,26 @@ def test_not_readable(place: Place) -> None:
     run_dir.journal.chmod(0o644)
     place.meets(said)
     assert "1 of 2 runs confirmed" in said.text
+    place.finish()
+
+
+@fault(
+    "What wandb staged for an artifact is gone",
+    says="are gone from where wandb staged them",
+    code=0,
+    do=f"put the files into the run folder, if they are anywhere, and {_AGAIN}",
+)
+def test_staging_gone(place: Place) -> None:
+    staging = place.folder / "staging"
+    record = artifact_record(staging, {"weights.bin": b"w" * 900, "config.json": b"{}"})
+    run_dir = place.run("model", files=_SMALL, records=[record])
+    lost, _ = files_of(run_dir)
+    away = Path(lost.places[-1]).rename(place.folder / "away")
+    place.meets(place.sync())
+    place.check()
+    found = run_dir.path / lost.path
+    found.parent.mkdir(parents=True)
+    away.rename(found)
     place.finish()
 
 
