@@ -201,7 +201,7 @@ class Disk:
     def keep(self) -> None:
         """Something that an artifact names is put into the run folder, whole or not."""
         found = [
-            (file.path, Path(file.places[-1])) for file in files_of(self.run_dir) if file.places
+            (file.path, Path(file.places[1])) for file in files_of(self.run_dir) if file.places
         ]
         there = [(path, staged) for path, staged in found if staged.exists()]
         if not there:

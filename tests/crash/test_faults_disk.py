@@ -161,7 +161,7 @@ def test_staging_gone(place: Place) -> None:
     record = artifact_record(staging, {"weights.bin": b"w" * 900, "config.json": b"{}"})
     run_dir = place.run("model", files=_SMALL, records=[record])
     lost, _ = files_of(run_dir)
-    away = Path(lost.places[-1]).rename(place.folder / "away")
+    away = Path(lost.places[1]).rename(place.folder / "away")
     place.meets(place.sync())
     place.check()
     found = run_dir.path / lost.path

@@ -77,7 +77,7 @@ class Load:
                 for path in run_dir.files.rglob("*")
                 if path.is_file()
             }
-            files.update({file.path: Path(file.places[-1]) for file in files_of(run_dir)})
+            files.update({file.path: Path(file.places[1]) for file in files_of(run_dir)})
             for name, path in files.items():
                 target = run.file(name).download(self._folder / "back", replace=True)
                 assert target.read_bytes() == path.read_bytes()

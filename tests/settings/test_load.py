@@ -8,6 +8,7 @@ import pytest
 
 from holdfast.errors import UsageError
 from holdfast.settings import Settings, load, table
+from holdfast.settings.load import wandb_cache_folder
 
 
 def environ(tmp_path: Path, **variables: str) -> dict[str, str]:
@@ -171,3 +172,13 @@ def test_every_line_of_the_table_is_complete() -> None:
         assert line.meaning
         assert line.environment[0] == f"HOLDFAST_{line.name.upper()}"
         assert line.read(line.default) == line.default or line.default == ""
+
+
+def test_where_wandb_caches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/ada")
+    monkeypatch.setattr("sys.platform", "linux")
+    assert wandb_cache_folder({"WANDB_CACHE_DIR": "/scratch/cache"}) == "/scratch/cache"
+    assert wandb_cache_folder({"XDG_CACHE_HOME": "/x"}) == "/x/wandb"
+    assert wandb_cache_folder({"XDG_CACHE_HOME": "x"}) == "/home/ada/.cache/wandb"
+    monkeypatch.setattr("sys.platform", "darwin")
+    assert wandb_cache_folder({}) == "/home/ada/Library/Caches/wandb"

@@ -121,7 +121,7 @@ def test_metrics_then_files_then_artifacts(
 
 def test_gone_and_said_unless_the_server_has_them(run_dir: RunDir, staging: Path) -> None:
     (gone,) = [file for file in files_of(run_dir) if file.path in under(FILES) and file.size == 2]
-    os.unlink(gone.places[-1])
+    os.unlink(gone.places[1])
     server = MemoryServer()
     outcome = synced(server, run_dir)
     assert outcome.state == "confirmed"
@@ -170,7 +170,7 @@ def test_only_what_the_manifest_means_is_sent(tmp_path: Path, staging: Path) -> 
 
 def test_what_was_changed_since_is_not_sent(run_dir: RunDir) -> None:
     (file,) = [file for file in files_of(run_dir) if file.path in under(OTHER) and file.size > 2]
-    Path(file.places[-1]).write_bytes(b"u" * 3000)
+    Path(file.places[1]).write_bytes(b"u" * 3000)
     server = MemoryServer()
     outcome = synced(server, run_dir)
     assert outcome.state == "confirmed"
@@ -346,7 +346,7 @@ def test_a_list_of_files_that_a_relay_keeps_is_no_clash(tmp_path: Path, staging:
     for file in files_of(run_dir):
         kept = run_dir.files / file.path
         kept.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(file.places[-1], kept)
+        shutil.copy(file.places[1], kept)
     shutil.rmtree(staging)
     outcome = synced(MemoryServer(), run_dir)
     assert (outcome.state, outcome.notes) == ("confirmed", [])
@@ -356,7 +356,7 @@ def test_clean_removes_only_what_is_proven(run_dir: RunDir, staging: Path) -> No
     for file in files_of(run_dir):
         place = run_dir.path / file.path
         place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(file.places[-1], place)
+        shutil.copy(file.places[1], place)
     some = context(MemoryServer())
     assert sync_run(some, run_dir).ok
     stray = run_dir.artifacts / "model/notes.txt"
@@ -401,7 +401,7 @@ def test_a_file_that_changes_while_it_is_sent(run_dir: RunDir) -> None:
 
     def change(method: str, when: str) -> None:
         if (method, when) == ("files", "before") and server.calls["files"] == 2:
-            Path(file.places[-1]).write_bytes(b"u" * 3000)
+            Path(file.places[1]).write_bytes(b"u" * 3000)
 
     server.fail = change
     outcome = synced(server, run_dir)
@@ -448,3 +448,18 @@ def test_a_large_file_goes_on_where_it_was_broken_off(tmp_path: Path, staging: P
     assert synced(server, run_dir).state == "confirmed"
     assert server.calls["part"] == 7 + 4
     assert data in of_artifacts(server).values()
+
+
+def test_what_wandb_has_sent_itself_lies_in_its_cache(
+    run_dir: RunDir, staging: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WANDB_CACHE_DIR", str(tmp_path / "cache"))
+    for data in {*FILES.values(), *OTHER.values()}:
+        digits = hashlib.md5(data).hexdigest()
+        kept = tmp_path / "cache/artifacts/obj/md5" / digits[:2] / digits[2:]
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_bytes(data)
+    shutil.rmtree(staging)
+    server = MemoryServer()
+    assert synced(server, run_dir).notes == []
+    assert of_artifacts(server) == {**under(FILES), **under(OTHER)}

@@ -6,13 +6,14 @@ Owns the order of precedence. Must not know what a setting means.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from typing import Any
 
 from holdfast.errors import UsageError
 from holdfast.settings.table import Settings, table
 
-__all__ = ["config_folder", "load", "state_folder"]
+__all__ = ["config_folder", "load", "state_folder", "wandb_cache_folder"]
 
 
 def load(
@@ -63,6 +64,19 @@ def state_folder(settings: Settings) -> str:
     if not os.path.isabs(base):
         base = os.path.join(os.path.expanduser("~"), ".local", "state")
     return os.path.join(base, "holdfast")
+
+
+def wandb_cache_folder(environ: Mapping[str, str] | None = None) -> str:
+    """The folder in which wandb's own client keeps bytes of artifacts by their digests."""
+    env = os.environ if environ is None else environ
+    if own := env.get("WANDB_CACHE_DIR"):
+        return own
+    if sys.platform == "darwin":
+        return os.path.expanduser("~/Library/Caches/wandb")
+    base = env.get("XDG_CACHE_HOME", "")
+    if not os.path.isabs(base):
+        base = os.path.join(os.path.expanduser("~"), ".cache")
+    return os.path.join(base, "wandb")
 
 
 def _from_environment(settings: Settings, given: Settings, env: Mapping[str, str]) -> None:

@@ -23,6 +23,7 @@ from holdfast.errors import DamagedError
 from holdfast.journal import scan_payloads
 from holdfast.records.decode import parse
 from holdfast.rundir import RunDir
+from holdfast.settings.load import wandb_cache_folder
 from holdfast.sync.regular import open_regular
 
 __all__ = ["SPILLED", "ArtifactFile", "artifact_files", "called"]
@@ -154,12 +155,16 @@ def _files(run_dir: RunDir, artifact: Any, version: str) -> Iterator[ArtifactFil
     else:
         entries = _entries(manifest.contents)
     known = artifact.digest_algorithm in _KNOWN
+    cache = wandb_cache_folder()  # there wandb puts what it has sent itself, and cleans up staging
     for entry in entries:
         if entry.elsewhere:
             continue
         path = f"{version}/{entry.path}"
         md5 = _md5(entry.digest) if known and entry.algorithm in _MD5 else None
         places = _places(run_dir, path, entry.local_path)
+        if md5 is not None:
+            digits = md5.hex()
+            places += (os.path.join(cache, "artifacts/obj/md5", digits[:2], digits[2:]),)
         yield ArtifactFile(path, version, entry.size, md5, places)
 
 
@@ -218,7 +223,7 @@ class _Spilled:
         path = version + SPILLED
         places = _places(run_dir, path, artifact.manifest.manifest_file_path)
         self.entries: list[_Entry] = []
-        self.file = ArtifactFile(path, version, -1, None, ())
+        self.file = ArtifactFile(path, version, -1, None, places)
         for place in places:
             try:
                 size, md5, entries = _read_spilled(Path(place))
@@ -226,7 +231,7 @@ class _Spilled:
                 continue
             if _digest_of(entries) == artifact.digest:
                 self.entries = entries
-                self.file = ArtifactFile(path, version, size, md5, (place,))
+                self.file = ArtifactFile(path, version, size, md5, places)
                 return
 
 

@@ -153,12 +153,8 @@ def _artifacts(
     named = {file.path: file for file in artifact_files(run_dir, frames)}
     here = [file for path, file in named.items() if path not in known]
     inside = f"{run_dir.artifacts}{os.sep}"
-    outside = [
-        place
-        for file in here
-        for place in file.places
-        if not (place.startswith(inside) or os.path.exists(file.places[0]))
-    ]
+    places = [next(filter(os.path.exists, file.places), inside) for file in here]
+    outside = [place for place in places if not place.startswith(inside)]
     if outside:
         what = f"{len(outside)} files of artifacts lie outside the run folder"
         cure = "sync or export it here: a copy of the folder is without them"
