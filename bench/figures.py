@@ -107,6 +107,7 @@ FIGURES = (
     Figure("small_gateway_sender_cpu_s", "  CPU of the sender, s", 2),
     Figure("small_gateway_receiver_cpu_s", "  CPU of the server, s", 2),
     Figure("stream_rows_s", "20 live clients, rows/s", 0, more_is_better=True, limit=50_000),
+    Figure("stream_json_rows_s", "  json.loads of the same lines alone, rows/s", 0),
     Figure("stream_server_cpu_s", "  CPU of the server, s", 2),
     Figure("stream_server_mb", "  most memory of the server, MB", 0, limit=500),
     Figure("watch_p50_s", "2,000 growing runs watched: until seen, p50, s"),

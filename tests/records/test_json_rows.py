@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from records.reading import same
 
-from holdfast.records.batch import batches
+from holdfast.records.batch import Batch, batches
 from holdfast.records.decode import history_row, parse
 from holdfast.records.json_rows import plain_values, read_rows
 
@@ -51,6 +52,45 @@ def test_rows_come_back(rows: list[dict[str, Any]]) -> None:
         last |= {**want, "_step": number}
     assert same(last, plain_values(read.last))
     assert same({**rows[0], "_step": 0} if rows else {}, plain_values(read.first))
+
+
+named = st.one_of(st.sampled_from(["a", "b", "a.b", "", "\ud800", "é"]), keys)
+shapes = st.dictionaries(named, numbers, max_size=4)
+
+
+@given(
+    rows=st.lists(st.one_of(shapes, st.just({"a": 1.5, "b": 2}), st.just({"a": None})), max_size=9),
+    step=st.sampled_from(["{}", "-{}", "{}.0", "{}e2", "NaN", '"{}"', "null"]),
+)
+@settings(deadline=None)
+def test_batches_are_what_the_records_hold(rows: list[dict[str, Any]], step: str) -> None:
+    lines = [
+        json.dumps(row)[:-1] + ", " * bool(row) + f'"_step": {step.format(number)}}}'
+        for number, row in enumerate(rows)
+        if "_step" not in row
+    ]
+    read = read_rows(lines)
+    if sum(len(batch.steps) for batch in read.batches) < len(lines):
+        return  # others than numbers are among them: they are read out of the records
+    assert same(apart(read.batches), apart(batches(read.records)))
+
+
+def apart(found: Sequence[Batch]) -> list[tuple[int | None, dict[str, Any]]]:
+    """(step, values) of each row of some batches, read in each way in which a batch can be."""
+    rows = []
+    for batch in found:
+        columns = [batch.values(index) for index in range(len(batch.keys))]
+        for number, step in enumerate(batch.steps):
+            row = dict(zip(batch.keys, batch.row(number), strict=True))
+            assert same(list(row.values()), [column[number] for column in columns])
+            rows.append((step, row))
+    return rows
+
+
+def test_rows_of_numbers_are_batches() -> None:
+    read = read_rows(['{"a": 1, "_step": 0}', '{"a": 2.5, "_step": 1}', '{"b": 1, "_step": 5}'])
+    assert apart(read.batches) == [(0, {"a": 1}), (1, {"a": 2.5}), (5, {"b": 1})]
+    assert not read_rows(['{"a": 1}', '{"a": "text", "_step": 1}']).batches
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from holdfast.errors import DamagedError
 from holdfast.records.decode import history_row, parse
 from holdfast.records.values import loads, read_value
 
-__all__ = ["Batch", "batches", "number_values"]
+__all__ = ["Batch", "Spelled", "batches", "number_values"]
 
 _NUMBER = rb"([-+.0-9eE]+|NaN|-?Infinity)"
 #: steps that are spelled as such; others take the slow way
@@ -62,13 +62,25 @@ class Batch:
         return [column[number] for column in self.columns]
 
 
-class _Matched(Batch):
+class Spelled(Batch):
+    """A batch of numbers only, as they were spelled: its columns hold tokens."""
+
+    tokens = True
+
+    def values(self, index: int, begin: int = 0, end: int | None = None) -> list[Any]:
+        """See `Batch.values`."""
+        return number_values(self.columns[index][begin:end])
+
+    def row(self, number: int) -> list[Any]:
+        """See `Batch.row`."""
+        return number_values([column[number] for column in self.columns])
+
+
+class _Matched(Spelled):
     """Records that have a shape, taken apart when their columns are first asked for.
 
     Who takes a journal in needs only the steps and the last row.
     """
-
-    tokens = True
 
     def __init__(self, shape: _Shape, payloads: Sequence[bytes], steps: list[int | None]) -> None:
         self.keys = shape.keys
@@ -79,9 +91,6 @@ class _Matched(Batch):
     @cached_property
     def columns(self) -> Sequence[Sequence[Any]]:  # type: ignore[override]
         return self._shape.columns(self._payloads)
-
-    def values(self, index: int, begin: int = 0, end: int | None = None) -> list[Any]:
-        return number_values(self.columns[index][begin:end])
 
     def row(self, number: int) -> list[Any]:
         [payload] = self._payloads[number : number + 1]

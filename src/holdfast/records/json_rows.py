@@ -14,6 +14,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from holdfast.records import encode
+from holdfast.records.batch import Spelled
 from holdfast.records.decode import as_step
 from holdfast.records.plain_rows import heads_of
 from holdfast.records.values import read_value
@@ -26,12 +27,14 @@ _scan: Callable[[str, int], tuple[Any, int]] = vars(
     json.JSONDecoder(parse_float=str.encode, parse_int=str.encode, parse_constant=str.encode)
 )["scan_once"]
 
+_STEP = "_step"
 _MAX_KEY = 80
 _MAX_DEPTH = 32
 _MAX_KEYS = 512
 _MAX_SHAPES = 256
 #: rows that are taken together: more would be faster by nothing, and hold memory
 _GROUP = 500
+_MAX_KEPT = 10_000
 _LATEST = 1e12
 _FAR = 2**62
 _ONLY_TOKENS = frozenset({_Token})
@@ -43,10 +46,13 @@ class JsonRows(NamedTuple):
     ``records`` are their history records, ``steps`` their steps (None where a line names none),
     ``timestamps`` when they were logged (Unix seconds, None where a line does not say). ``first``
     is the first row as it was read, ``last`` has the last value of each key in any row; numbers in
-    both are the bytes of their JSON (`plain_values` makes them numbers).
+    both are the bytes of their JSON (`plain_values` makes them numbers). ``batches`` are what
+    `batch.batches` would make of those records that hold nothing but numbers and their step; of
+    very many rows only the first.
     """
 
     records: list[bytes]
+    batches: list[Spelled]
     steps: list[int | None]
     timestamps: list[float | None]
     first: dict[str, Any]
@@ -67,7 +73,7 @@ def read_rows(lines: Sequence[str], *, steps: bool = True) -> JsonRows:
         >>> read_rows(['{"loss": 1e-5, "_step": 3}']).steps
         [3]
     """
-    found = JsonRows([], [], [], {}, {})
+    found = JsonRows([], [], [], [], {}, {})
     group: list[dict[str, Any]] = []
     for number, line in enumerate(map(str.strip, lines)):
         try:
@@ -75,7 +81,7 @@ def read_rows(lines: Sequence[str], *, steps: bool = True) -> JsonRows:
             if end != len(line) or type(values) is not dict:
                 raise ValueError("no JSON object")
             if not steps:
-                values.pop("_step", None)
+                values.pop(_STEP, None)
             if group and (len(group) == _GROUP or values.keys() != group[0].keys()):
                 _take_group(found, group)
                 group = []
@@ -92,12 +98,17 @@ def _take_group(found: JsonRows, group: list[dict[str, Any]]) -> None:
     if not found.records:
         found.first.update(group[0])
     found.last.update(group[-1])
+    steps = _steps([values.get(_STEP) for values in group])
     shape = _shape_of(group[0])
-    records = None if shape is None else shape.records(group)
-    if records is None:
+    made = None if shape is None else shape.made(group, steps)
+    if made is None:
         records = [encode.history(_items(values)) for values in group]
+    else:
+        records, batch = made
+        if None not in steps and len(found.records) < _MAX_KEPT:
+            found.batches.append(batch)
     found.records.extend(records)
-    found.steps.extend(_steps([values.get("_step") for values in group]))
+    found.steps.extend(steps)
     found.timestamps.extend(_moments([values.get("_timestamp") for values in group]))
 
 
@@ -113,14 +124,14 @@ def plain_values(value: Any) -> Any:
     return value
 
 
-def _steps(tokens: Sequence[Any]) -> Sequence[int | None]:
+def _steps(tokens: Sequence[Any]) -> list[int | None]:
     if _ONLY_TOKENS.issuperset(map(type, tokens)):
         try:
             steps = list(map(int, tokens))
         except ValueError:  # spelled in another way, NaN for one
             return [_step(token) for token in tokens]
         if min(steps) > -_FAR and max(steps) < _FAR:
-            return steps
+            return [*steps]
     return [_step(token) for token in tokens]
 
 
@@ -151,18 +162,26 @@ class _Shape:
     """Rows of numbers with certain keys: what stands before each value is kept ready."""
 
     def __init__(self, keys: Sequence[str]) -> None:
+        self._keys = keys
         self._get = itemgetter(*keys)
         self._heads = [tuple(head.encode("latin-1") for head in heads_of(key)) for key in keys]
 
-    def records(self, group: Sequence[dict[str, Any]]) -> list[bytes] | None:
-        """The records of rows with these keys; None when not all values are short numbers."""
-        columns = []
+    def made(
+        self, group: Sequence[dict[str, Any]], steps: list[int | None]
+    ) -> tuple[list[bytes], Spelled] | None:
+        """Records of rows with these keys, and a batch; None when not all are short numbers."""
+        columns = list(zip(*map(self._get, group)))  # noqa: B905  the rows have the same keys
         try:
-            for heads, tokens in zip(self._heads, zip(*map(self._get, group)), strict=True):  # noqa: B905  the rows have the same keys
-                columns.append([heads[len(token)] + token for token in tokens])
+            items = [
+                [heads[len(token)] + token for token in tokens]
+                for heads, tokens in zip(self._heads, columns, strict=True)
+            ]
         except (TypeError, IndexError):  # text, a list, nothing; a number of many digits
             return None
-        return [_framed(body) for body in map(b"".join, zip(*columns))]  # noqa: B905  as above
+        records = [_framed(body) for body in map(b"".join, zip(*items))]  # noqa: B905  as above
+        kept = dict(zip(self._keys, columns, strict=True))
+        kept.pop(_STEP, None)
+        return records, Spelled(tuple(kept), list(kept.values()), steps)
 
 
 def _framed(body: bytes) -> bytes:
@@ -183,9 +202,14 @@ def _shape_of(values: dict[str, Any]) -> _Shape | None:
     if keys not in _shapes:
         if len(_shapes) >= _MAX_SHAPES:
             _shapes.clear()
-        plain = 1 < len(keys) <= _MAX_KEYS and all(0 < len(key) <= _MAX_KEY for key in keys)
+        plain = 1 < len(keys) <= _MAX_KEYS and all(map(_is_plain, keys))
         _shapes[keys] = _Shape(sorted(keys)) if plain else None
     return _shapes[keys]
+
+
+def _is_plain(key: str) -> bool:
+    """Whether a key is short, and stands in a record as it is."""
+    return 0 < len(key) <= _MAX_KEY and key == key.encode("utf-8", "ignore").decode()
 
 
 def _items(values: dict[str, Any]) -> list[tuple[tuple[str, ...], str]]:

@@ -29,6 +29,7 @@ _AGGREGATES = ("min", "max", "mean", "best", "last", "none", "copy", "first")
 _OPEN_ROW = b"\xc2\x3e"
 _EMPTY: dict[str, Any] = {"name": "", "notes": "", "group": "", "job_type": "", "tags": ()}
 _BEYOND_FLOATS = 1 << 1023
+_Rows = Sequence[Batch]
 
 
 class Stat(NamedTuple):
@@ -127,8 +128,12 @@ class Replay:
         rewound = run is not None and run.branch_run and run.branch_run == run.run_id
         return run.branch_step if run is not None and rewound else None
 
-    def apply(self, payloads: Iterable[bytes]) -> Applied:
-        """Apply records in order; returns the rows, system metrics and console text among them."""
+    def apply(self, payloads: Iterable[bytes], rows: _Rows = ()) -> Applied:
+        """Apply records in order; returns the rows, system metrics and console text among them.
+
+        A caller who has just made records of ``rows``, each with its step, gives them too: if they
+        are all the rows there are, they are not read out of the records again.
+        """
         applied = Applied([], [], [])
         history: list[bytes] = []
         between: list[_Between] = []
@@ -146,7 +151,7 @@ class Replay:
                 between.append(_Between(len(history), name, payload))
             elif name in _HANDLERS:
                 self._apply_one(name, payload, applied)
-        self._take_rows(history, between, applied)
+        self._take_rows(history, between, applied, rows)
         for payload in open_rows:
             self._apply_one("telemetry", payload, applied)
         return applied
@@ -177,14 +182,15 @@ class Replay:
     # rows
 
     def _take_rows(
-        self, payloads: list[bytes], between: Iterable[_Between], applied: Applied
+        self, payloads: list[bytes], between: Iterable[_Between], into: Applied, rows: _Rows = ()
     ) -> None:
         """Take rows, and the records between them whose place among the rows matters."""
         waiting = deque(between)
-        found = batches(payloads)
+        whole = sum(len(batch.steps) for batch in rows) == len(payloads)
+        found = rows if whole else batches(payloads)
         unreadable = len(payloads) - sum(len(batch.steps) for batch in found)
         if unreadable and waiting:  # rare: one stretch at a time, so that places stay right
-            self._take_apart(payloads, waiting, applied)
+            self._take_apart(payloads, waiting, into)
             return
         self.unreadable += unreadable
         done = 0
@@ -199,14 +205,14 @@ class Replay:
                 end = waiting[0].rows - done
                 self._fold(batch, begin, end)
                 begin = end
-                self._apply_one(waiting[0].kind, waiting.popleft().payload, applied)
+                self._apply_one(waiting[0].kind, waiting.popleft().payload, into)
             self._fold(batch, begin, count)
             self.rows += count
             self.last_step = batch.steps[-1]
-            applied.rows.append(batch)
+            into.rows.append(batch)
             done += count
         for one in waiting:
-            self._apply_one(one.kind, one.payload, applied)
+            self._apply_one(one.kind, one.payload, into)
 
     def _take_apart(
         self, payloads: list[bytes], between: Iterable[_Between], applied: Applied

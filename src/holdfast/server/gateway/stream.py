@@ -46,7 +46,7 @@ def take(context: Context, run: RunPath, body: bytes) -> dict[str, Any]:
             raise NotFoundError(f"no run {run}", "it was deleted, or never begun")
         return _records(run, post, held, context.queries)
 
-    return {"stopped": context.ingest.append(run, say)}
+    return {"stopped": context.ingest.append(run, say, rows=post.rows.batches)}
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from holdfast import journal as framing
 from holdfast.errors import RefusedError
 from holdfast.ids import RunPath
+from holdfast.records.batch import Batch
 from holdfast.records.decode import kind
 from holdfast.records.encode import StreamCounts
 from holdfast.records.replay import Replay
@@ -56,13 +57,17 @@ Say = Callable[[Held], Sequence[bytes]]
 """Says which records to add. It may be called again when another was faster, so it only looks."""
 
 
-def append(base: Base, run: RunPath, say: Say, *, writer: str, role: str) -> bool:
+def append(
+    base: Base, run: RunPath, say: Say, *, rows: Sequence[Batch], writer: str, role: str
+) -> bool:
     """See `Ingest.append`."""
     with base.appending.of(run):
-        return _append(base, run, say, writer=writer, role=role)
+        return _append(base, run, say, rows=rows, writer=writer, role=role)
 
 
-def _append(base: Base, run: RunPath, say: Say, *, writer: str, role: str) -> bool:
+def _append(
+    base: Base, run: RunPath, say: Say, *, rows: Sequence[Batch], writer: str, role: str
+) -> bool:
     for _ in range(_TRIES):
         held, target = _look(base, run, role)
         payloads = say(held)
@@ -70,7 +75,8 @@ def _append(base: Base, run: RunPath, say: Say, *, writer: str, role: str) -> bo
             if payloads and kind(payloads[0]) == "header":
                 _begin(base, run, payloads, writer)
             elif target is not None and held.replay is not None:
-                chunks.add(base, run, target, held.replay, payloads, writer)
+                told = chunks.Told(payloads, rows)
+                chunks.add(base, run, target, held.replay, told, writer)
             elif payloads:
                 raise ValueError("a journal begins with its header")
         except PositionMismatch:  # another process was faster

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from holdfast import journal as framing
 from holdfast.ids import RunPath
+from holdfast.records.batch import Batch
 from holdfast.records.replay import Applied, Replay
 from holdfast.records.values import dumps, loads
 from holdfast.server.history import (
@@ -32,7 +33,7 @@ from holdfast.server.metastore import Transaction, journals, runs
 from holdfast.server.metastore.journals import NO_KEYS, HeldJournal, HeldPiece
 from holdfast.wire import JournalPath
 
-__all__ = ["INLINE_BYTES", "add", "position", "take"]
+__all__ = ["INLINE_BYTES", "Told", "add", "position", "take"]
 
 INLINE_BYTES = 256 * 1024
 """A chunk shorter than this lies in the metastore until segments are made; a longer one is a blob
@@ -69,13 +70,15 @@ def take(base: Base, run: RunPath, journal: str, chunk: tuple[int, bytes], write
     return frames.end
 
 
+class Told(NamedTuple):
+    """Records of the server's own; ``rows`` as `Replay.apply` takes them."""
+
+    payloads: Sequence[bytes]
+    rows: Sequence[Batch] = ()
+
+
 def add(
-    base: Base,
-    run: RunPath,
-    held: HeldJournal,
-    replay: Replay,
-    payloads: Sequence[bytes],
-    writer: str,
+    base: Base, run: RunPath, held: HeldJournal, replay: Replay, told: Told, writer: str
 ) -> None:
     """Add records of the server's own to a journal, as it was found a moment ago.
 
@@ -84,18 +87,18 @@ def add(
         run: the run.
         held: the journal.
         replay: what it holds; used up, also when this fails.
-        payloads: the records; none to say only how the writer is.
+        told: the records; none to say only how the writer is.
         writer: as for `take`.
 
     Raises:
         PositionMismatch: it has grown since.
     """
     with base.locks.of(run):
-        if not payloads:
+        if not told.payloads:
             _hear(base, held, writer)
             return
-        data = framing.frames(payloads, held.position)
-        frames = _Frames(held.position, held.position + len(data), data, payloads, [])
+        data = framing.frames(told.payloads, held.position)
+        frames = _Frames(held.position, held.position + len(data), data, [], *told)
         _keep(base, JournalPath(run, held.journal), held, replay, frames, writer)
 
 
@@ -105,8 +108,9 @@ class _Frames(NamedTuple):
     start: int
     end: int
     data: bytes
-    payloads: Sequence[bytes]
     gaps: list[list[int]]
+    payloads: Sequence[bytes]
+    rows: Sequence[Batch] = ()
 
 
 @dataclass
@@ -128,13 +132,13 @@ def _read(data: bytes, start: int) -> _Frames:
             f"the {len(data)} bytes from {start} on hold no whole frame", "send whole frames"
         )
     gaps = [[gap.start, gap.end] for gap in found.gaps]
-    return _Frames(start, found.end, data[: found.end - start], found.payloads, gaps)
+    return _Frames(start, found.end, data[: found.end - start], gaps, found.payloads)
 
 
 def _arrived(held: HeldJournal | None, replay: Replay, frames: _Frames) -> _Arrived:
     gaps: list[list[int]] = [] if held is None else loads(held.gaps)
     told = len(replay.lost)
-    applied = replay.apply(frames.payloads)
+    applied = replay.apply(frames.payloads, frames.rows)
     gaps += frames.gaps
     gaps += replay.lost[told:]  # of the journals that this one was repaired from
     return _Arrived(frames.start, frames.end, frames.data, gaps, replay, applied)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from holdfast.ids import RunPath
+from holdfast.records.batch import Batch
 from holdfast.records.encode import StreamCounts
 from holdfast.server.blobstore import BlobStore
 from holdfast.server.ingest import append, chunks, deleted, files, receipts, upkeep, whole
@@ -127,13 +128,22 @@ class Ingest:
         """
         return receipts.lapsed(self._base, given)
 
-    def append(self, run: RunPath, say: Say, *, writer: str = CLIENT, role: str = "server") -> bool:
+    def append(
+        self,
+        run: RunPath,
+        say: Say,
+        *,
+        rows: Sequence[Batch] = (),
+        writer: str = CLIENT,
+        role: str = "server",
+    ) -> bool:
         """Add records to a journal that the server writes itself.
 
         Args:
             run: the run; it and its project are made when they are new.
             say: told what is held, says which records to add: none to say only how the writer is;
                 with a header first and a run record among them they begin a journal of their own.
+            rows: the rows that may be among them, as `Replay.apply` takes them.
             writer: as for `chunk`, or `CLIENT`.
             role: ``server`` for what a client says of its session; ``edits`` for changes made to
                 the run by others, which go to the run's last journal if that is the server's.
@@ -144,7 +154,7 @@ class Ingest:
         Raises:
             RefusedError: 503 ``unavailable`` when others are faster again and again.
         """
-        return append.append(self._base, run, say, writer=writer, role=role)
+        return append.append(self._base, run, say, rows=rows, writer=writer, role=role)
 
     def counts(self, run: RunPath) -> StreamCounts:
         """How many lines of each stream of a client are held; none for an unknown run."""

@@ -107,7 +107,9 @@ def _prepare_sqlite(engine: Engine) -> None:
         if sync is None:
             connection.exec_driver_sql("BEGIN")
         else:
-            connection.exec_driver_sql(f"PRAGMA synchronous={sync}")
+            if connection.info.get("synchronous") != sync:  # it holds until it is set again
+                connection.exec_driver_sql(f"PRAGMA synchronous={sync}")
+                connection.info["synchronous"] = sync
             connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
