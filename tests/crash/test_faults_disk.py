@@ -220,7 +220,7 @@ def test_server_clock_jumps(place: Place, tmp_path: Path, monkeypatch: pytest.Mo
 def test_journal_cut(place: Place) -> None:
     run_dir = place.long_run("long")
     whole = run_dir.journal.read_bytes()
-    place.proxy.meet(also(lambda: os.truncate(run_dir.journal, 1 << 20)), path="/chunks", times=1)
+    place.proxy.meet(also(lambda: os.truncate(run_dir.journal, 1 << 18)), path="/chunks", times=1)
     place.meets(place.sync())
     again = place.sync()
     assert again.code == 1
