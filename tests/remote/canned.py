@@ -18,6 +18,7 @@ VIEWER = {
     "user": "ann",
     "entity": "ann",
     "limits": {"chunk_bytes": 1, "part_bytes": 1},
+    "disk": None,
 }
 
 

@@ -31,6 +31,7 @@ VIEWER = {
     "user": "ann",
     "entity": "ann",
     "limits": {"chunk_bytes": 1000, "part_bytes": 1000},
+    "disk": None,
 }
 
 

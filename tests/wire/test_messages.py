@@ -15,6 +15,7 @@ from holdfast.wire import (
     FileEntry,
     PartAnswer,
     Receipt,
+    Room,
     RunRef,
     Viewer,
     check_file_path,
@@ -32,6 +33,7 @@ MESSAGES = [
     PartAnswer(5, False),
     Receipt(RUN, "0" * 32, 7, DIGEST, {"run": 1}, 0, ((3, 5),), (ENTRY,), "finished", True, 1.5),
     Viewer("holdfast", "0.1", 1, "ann", "ann", 1 << 20, 1 << 20),
+    Viewer("holdfast", "0.1", 1, "ann", "ann", 1 << 20, 1 << 20, Room(0.5, 9, 0.25, 7)),
 ]
 
 
@@ -66,6 +68,8 @@ def test_every_field_is_checked(message: Any, bad: Any) -> None:
         else:
             if type(bad) is type(was) or (type(was) is float and bad in (-1, 2**70)):
                 continue
+            if bad is None and path == ("disk",):
+                continue  # a server that cannot say
             holder[path[-1]] = bad
         with pytest.raises(RefusedError) as caught:
             type(message).from_json(broken)

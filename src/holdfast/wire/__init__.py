@@ -32,6 +32,7 @@ from holdfast.wire.messages import (
 )
 from holdfast.wire.paths import JournalPath, journal_id
 from holdfast.wire.refusals import ERRORS, error_body, refusal
+from holdfast.wire.room import Room
 
 __all__ = [
     "ERRORS",
@@ -43,6 +44,7 @@ __all__ = [
     "JournalPath",
     "PartAnswer",
     "Receipt",
+    "Room",
     "RunRef",
     "Viewer",
     "check_digest",

@@ -15,6 +15,7 @@ from holdfast.wire.digests import check_digest
 from holdfast.wire.fields import Fields, invalid
 from holdfast.wire.headers import check_writer
 from holdfast.wire.paths import check_journal_id
+from holdfast.wire.room import Room
 
 __all__ = [
     "ChunkAnswer",
@@ -342,6 +343,7 @@ class Viewer:
         entity: where runs go that name none.
         chunk_bytes: the largest chunk, in plain bytes.
         part_bytes: the largest part of a blob, and the largest pack.
+        disk: where it keeps things; None when it cannot say.
     """
 
     server: str
@@ -351,6 +353,7 @@ class Viewer:
     entity: str
     chunk_bytes: int
     part_bytes: int
+    disk: Room | None = None
 
     def to_json(self) -> dict[str, object]:
         """The JSON object of this answer."""
@@ -362,6 +365,7 @@ class Viewer:
             "user": self.user,
             "entity": self.entity,
             "limits": limits,
+            "disk": None if self.disk is None else self.disk.to_json(),
         }
 
     @classmethod
@@ -369,6 +373,7 @@ class Viewer:
         """Read an answer; RefusedError when a field is missing or wrong."""
         fields = Fields(value, "viewer")
         limits = Fields(fields.get("limits"), "limits")
+        disk = fields.get("disk")
         return cls(
             server=fields.text("server"),
             version=fields.text("version"),
@@ -377,4 +382,5 @@ class Viewer:
             entity=fields.text("entity"),
             chunk_bytes=limits.count("chunk_bytes"),
             part_bytes=limits.count("part_bytes"),
+            disk=None if disk is None else Room.from_json(disk),
         )

@@ -45,6 +45,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 @pytest.mark.parametrize(
     ("path", "shape"),
     [
+        ("/api/v1/viewer", shapes.Viewer),
         ("/api/v1/projects", shapes.Projects),
         (f"{PROJECT}/runs?columns=*", shapes.RunPage),
         (f"{PROJECT}/runs?columns=config.lr", shapes.RunPage),

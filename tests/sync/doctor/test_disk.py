@@ -12,7 +12,13 @@ from typing import Any
 
 import pytest
 
-from holdfast.sync.doctor.disk import look_at_disk, look_at_temporary, mark_of
+from holdfast.sync.doctor.disk import (
+    look_at_disk,
+    look_at_server_disk,
+    look_at_temporary,
+    mark_of,
+)
+from holdfast.wire import Room
 
 
 @pytest.mark.parametrize(
@@ -42,8 +48,18 @@ def test_a_full_disk_and_one_without_inodes(
     assert "sync --clean" in full.cure
     assert (none_left.severity, none_left.what) == (
         "warning",
-        "92% of the disk's inodes are used",
+        "92% of the inodes of the disk are used",
     )
+
+
+def test_the_disk_of_the_server() -> None:
+    [good] = look_at_server_disk(Room(0.5, 10**12))
+    assert (good.severity, good.what) == ("ok", "the server's disk is 50% full")
+    full, no_inodes = look_at_server_disk(Room(0.96, 10**9, 0.91, 500))
+    assert (full.severity, full.evidence) == ("error", "1.0 GB free")
+    assert "who runs the server" in full.cure
+    assert no_inodes.what == "91% of the inodes of the server's disk are used"
+    assert not list(look_at_server_disk(None))  # one that cannot say
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ Owns the routes of signing in and out. How it is proven is in `auth`.
 from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse
 
 from holdfast.errors import RefusedError
@@ -15,7 +16,7 @@ from holdfast.server.api.bodies import read_json
 from holdfast.server.api.pages import index_page
 from holdfast.server.api.parts import PartsOf, SignedIn
 from holdfast.server.settings import server_version
-from holdfast.wire import Viewer
+from holdfast.wire import Room, Viewer
 from holdfast.wire.paths import API, VIEWER
 
 __all__ = ["router"]
@@ -26,9 +27,9 @@ _MAX_SIGN_IN_BYTES = 64 * 1024
 router = APIRouter(tags=["session"])
 
 
-@router.get(VIEWER, response_model=Viewer)
+@router.get(VIEWER, response_model=shapes.Viewer)
 async def viewer(user: SignedIn, parts: PartsOf) -> Response:
-    """Who asks, where runs go that name no entity, and the limits of one request."""
+    """Who asks, where runs go that name no entity, the limits of one request, room on the disk."""
     limits = parts.settings.limits
     said = Viewer(
         server="holdfast",
@@ -38,6 +39,7 @@ async def viewer(user: SignedIn, parts: PartsOf) -> Response:
         entity=user.name,
         chunk_bytes=limits.chunk_bytes,
         part_bytes=limits.part_bytes,
+        disk=await run_in_threadpool(Room.if_known, parts.settings.data),
     )
     return answer(said.to_json())
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from holdfast.wire import Room
+
 __all__ = [
     "Changes",
     "Console",
@@ -19,6 +21,7 @@ __all__ = [
     "Keys",
     "Labels",
     "Lapsed",
+    "Limits",
     "Line",
     "Lines",
     "LinesBody",
@@ -34,6 +37,7 @@ __all__ = [
     "RunWhole",
     "Session",
     "Stop",
+    "Viewer",
 ]
 
 
@@ -277,3 +281,24 @@ class Files:
     """The files of a run, by path."""
 
     files: list[File]
+
+
+@dataclass
+class Limits:
+    """What one request may bring."""
+
+    chunk_bytes: int
+    part_bytes: int
+
+
+@dataclass
+class Viewer:
+    """Who asks, and what the server takes."""
+
+    server: str
+    version: str
+    api: int
+    user: str
+    entity: str
+    limits: Limits
+    disk: Room | None

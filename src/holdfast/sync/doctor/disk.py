@@ -1,4 +1,4 @@
-"""Room on the disk: here and where temporary files go; bytes and inodes.
+"""Room on disks: here, where temporary files go, at the server; bytes and inodes.
 
 Owns the marks at which it is said. Must not know what fills the disk.
 """
@@ -13,35 +13,34 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from holdfast.sync.doctor.finding import Finding, Severity
+from holdfast.wire import Room
 
-__all__ = ["look_at_disk", "look_at_temporary", "mark_of"]
+__all__ = ["look_at_disk", "look_at_server_disk", "look_at_temporary", "mark_of"]
 
 _SUBJECT = "disk"
 _MARKS: tuple[tuple[float, Severity], ...] = ((0.95, "error"), (0.9, "warning"), (0.8, "note"))
 _TRIED_BYTES = 64 << 10
 _SMALL_BYTES = 64 << 20
+_CURE_THERE = "ask who runs the server to free some space: what it has no room for stays here"
 _CURE = "free some space; `holdfast sync --clean` removes runs that the server has confirmed"
 
 
 def look_at_disk(folder: Path) -> Iterator[Finding]:
     """How full the disk of a folder is."""
     try:
-        _, used, free = shutil.disk_usage(folder)
-        inodes = os.statvfs(folder) if hasattr(os, "statvfs") else None
+        room = Room.of(folder)
     except OSError as error:
         said = error.strerror or str(error)
         yield Finding(_SUBJECT, "error", "the disk cannot be asked for its room", said, "", folder)
         return
     yield from _try(folder)
-    # As `df` counts: what is kept for the administrator is no room for us.
-    share = used / (used + free) if used + free else 0.0
-    yield _found(folder, share, f"the disk is {share:.0%} full", f"{free / 1e9:,.1f} GB free")
-    if inodes is not None and inodes.f_files:
-        taken = inodes.f_files - inodes.f_ffree
-        share = taken / (taken + inodes.f_favail)
-        if mark_of(share) != "ok":
-            free_said = f"{inodes.f_favail:,} free"
-            yield _found(folder, share, f"{share:.0%} of the disk's inodes are used", free_said)
+    yield from _found(room, "the disk", f"{folder}: ", _CURE, folder)
+
+
+def look_at_server_disk(room: Room | None) -> Iterator[Finding]:
+    """How full the disk is on which the server, or a relay before it, keeps things."""
+    if room is not None:
+        yield from _found(room, "the server's disk", "", _CURE_THERE)
 
 
 def _try(folder: Path) -> Iterator[Finding]:
@@ -64,10 +63,17 @@ def mark_of(share: float) -> Severity:
     return next((severity for mark, severity in _MARKS if share >= mark), "ok")
 
 
-def _found(folder: Path, share: float, what: str, free: str) -> Finding:
-    severity = mark_of(share)
-    cure = "" if severity == "ok" else _CURE
-    return Finding(_SUBJECT, severity, what, f"{folder}: {free}", cure, folder)
+def _found(
+    room: Room, disk: str, where: str, cure: str, folder: Path | None = None
+) -> Iterator[Finding]:
+    severity = mark_of(room.used)
+    free = f"{where}{room.free_bytes / 1e9:,.1f} GB free"
+    do = "" if severity == "ok" else cure
+    yield Finding(_SUBJECT, severity, f"{disk} is {room.used:.0%} full", free, do, folder)
+    severity = mark_of(room.inodes_used)
+    if severity != "ok":
+        what = f"{room.inodes_used:.0%} of the inodes of {disk} are used"
+        yield Finding(_SUBJECT, severity, what, f"{where}{room.free_inodes:,} free", cure, folder)
 
 
 def look_at_temporary() -> Iterator[Finding]:

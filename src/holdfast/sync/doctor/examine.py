@@ -10,7 +10,7 @@ from pathlib import Path
 
 from holdfast.errors import HoldfastError
 from holdfast.settings.credentials import key_for
-from holdfast.sync.doctor.disk import look_at_disk, look_at_temporary
+from holdfast.sync.doctor.disk import look_at_disk, look_at_server_disk, look_at_temporary
 from holdfast.sync.doctor.filesystem import look_at_filesystem
 from holdfast.sync.doctor.finding import Finding
 from holdfast.sync.doctor.folders import Pending, look_at_folder
@@ -74,6 +74,7 @@ def look_at_way(server: str, pending: Pending, timeout: float) -> Iterator[Findi
     for found in look_at_network(server, key.value if key else "", timeout):
         if isinstance(found, Way):
             yield look_at_server(found.viewer.version)
+            yield from look_at_server_disk(found.viewer.disk)
             yield from look_at_limits(found.viewer, pending.longest)
             yield from look_at_speed(found, pending.size)
             found.connection.close()

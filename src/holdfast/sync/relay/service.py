@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from holdfast.errors import (
     AuthError,
@@ -30,6 +31,7 @@ from holdfast.wire import (
     JournalPath,
     PartAnswer,
     Receipt,
+    Room,
     RunRef,
     Viewer,
     paths,
@@ -79,8 +81,8 @@ class Relay:
         self._stop.set()
 
     def viewer(self) -> Viewer:
-        """See the contract: what the server said."""
-        return self._viewer
+        """See the contract: what the server said, but for the disk, which is the spool's."""
+        return replace(self._viewer, disk=Room.if_known(self._spool.folder))
 
     def position(self, journal: JournalPath) -> int:
         """See the contract: how far the spool holds it."""
