@@ -155,7 +155,7 @@ class World:
         context = Context(transport, SERVER, viewer, Listener(), stop=stop, clock=self.clock)
         found = find([self.folder], SERVER, Wishes())
         if not follow:
-            recall(context, found)
+            recall(context.transport, context.base_url, found)
         one = self._follow if follow else sync_run
         outcomes = []
         for run_dir in found.pending:

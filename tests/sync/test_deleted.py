@@ -29,7 +29,7 @@ def gone(tmp_path: Path, server: MemoryServer) -> RunDir:
     assert sync_run(context(server), run_dir).state == "confirmed"
     server.delete(RUN)
     found = find([tmp_path], SERVER, Wishes())
-    recall(context(server), found)
+    recall(server, SERVER, found)
     assert found.pending == [run_dir]
     outcome = sync_run(context(server), run_dir)
     assert (outcome.state, outcome.ok) == ("deleted", False)

@@ -73,6 +73,6 @@ def test_receipts_that_are_too_many_for_a_proxy_are_asked_about_in_parts(tmp_pat
 
     server.lapsed = lapsed  # type: ignore[method-assign]
     found = find([tmp_path], some.base_url, Wishes())
-    recall(some, found)
+    recall(some.transport, some.base_url, found)
     assert (found.pending, found.missing) == ([made[5]], [])
     assert sum(size for size in sizes if size <= 2) == 7

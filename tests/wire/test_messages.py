@@ -33,7 +33,7 @@ MESSAGES = [
     PartAnswer(5, False),
     Receipt(RUN, "0" * 32, 7, DIGEST, {"run": 1}, 0, ((3, 5),), (ENTRY,), "finished", True, 1.5),
     Viewer("holdfast", "0.1", 1, "ann", "ann", 1 << 20, 1 << 20),
-    Viewer("holdfast", "0.1", 1, "ann", "ann", 1 << 20, 1 << 20, Room(0.5, 9, 0.25, 7)),
+    Viewer("holdfast", "0.1", 1, "ann", "ann", 1 << 20, 1 << 20, Room(0.5, 9, 0.25, 7), "http://s"),
 ]
 
 

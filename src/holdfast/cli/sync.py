@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
         else:
             context = meet(connection, wishes, progress, timeout=args.timeout)
             if not args.include_synced:
-                recall(context, found)
+                recall(context.transport, context.base_url, found)
                 runs = found.pending
             outcomes = _send(args, context, runs, progress.say)
         if asked:

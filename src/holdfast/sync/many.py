@@ -28,6 +28,7 @@ from holdfast.sync.receipts import Kept, Sight, is_pending
 from holdfast.sync.regular import open_regular
 from holdfast.sync.report import Outcome
 from holdfast.sync.survey import Survey
+from holdfast.sync.transport import Transport
 from holdfast.wire import Given, Receipt
 from holdfast.wire.digests import digest_of_file
 
@@ -97,20 +98,25 @@ def find_all(
     return _in_order(runs.values()), missing
 
 
-def recall(context: Context, found: Found) -> None:
+def recall(transport: Transport, server: str, found: Found) -> None:
     """Ask the server whether it still holds what it confirmed; what it does not is pending again.
 
     A receipt proves what the server held when it gave it. It may since have been set back to an
     older backup, and nothing on this disk can tell.
 
     That it gives no answer is added to what is missing: runs that are pending need not wait for it.
+
+    Args:
+        transport: to the server.
+        server: its address, by which receipts name it.
+        found: the runs; changed.
     """
-    kept = [(run_dir, Kept.read(run_dir, context.base_url)) for run_dir in found.synced]
+    kept = [(run_dir, Kept.read(run_dir, server)) for run_dir in found.synced]
     gone = {run_dir for run_dir, one in kept if one is None}
     asked = [(run_dir, one) for run_dir, one in kept if one is not None]
     for start in range(0, len(asked), _ASKED_AT_ONCE):
         try:
-            gone |= lapsed(context, asked[start : start + _ASKED_AT_ONCE])
+            gone |= lapsed(transport, asked[start : start + _ASKED_AT_ONCE])
         except HoldfastError as error:
             found.missing.append(error)
             break
@@ -118,7 +124,7 @@ def recall(context: Context, found: Found) -> None:
     found.synced = [run_dir for run_dir in found.synced if run_dir not in gone]
 
 
-def lapsed(context: Context, kept: Sequence[tuple[RunDir, Kept]]) -> set[RunDir]:
+def lapsed(transport: Transport, kept: Sequence[tuple[RunDir, Kept]]) -> set[RunDir]:
     """Which of these runs the server does not hold any more as it confirmed them.
 
     Raises:
@@ -127,12 +133,12 @@ def lapsed(context: Context, kept: Sequence[tuple[RunDir, Kept]]) -> set[RunDir]
     if not kept:
         return set()
     try:
-        numbers = context.transport.lapsed([Given.of(one.receipt) for _, one in kept])
+        numbers = transport.lapsed([Given.of(one.receipt) for _, one in kept])
     except RefusedError as error:
         if error.status != 413 or len(kept) == 1:
             raise
         half = len(kept) // 2  # a proxy takes no body as long
-        return lapsed(context, kept[:half]) | lapsed(context, kept[half:])
+        return lapsed(transport, kept[:half]) | lapsed(transport, kept[half:])
     return {kept[number][0] for number in numbers if number < len(kept)}
 
 

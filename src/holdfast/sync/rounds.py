@@ -75,4 +75,5 @@ def look_through(context: Context, runs: Mapping[RunDir, Wishes]) -> set[RunDir]
     pairs = [(run_dir, Kept.read(run_dir, context.base_url)) for run_dir in runs]
     kept = [(run_dir, one) for run_dir, one in pairs if one is not None]
     changed = {run_dir for run_dir, one in kept if not one.fits(run_dir, runs[run_dir])}
-    return changed | lapsed(context, [pair for pair in kept if pair[0] not in changed])
+    asked = [pair for pair in kept if pair[0] not in changed]
+    return changed | lapsed(context.transport, asked)

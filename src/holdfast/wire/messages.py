@@ -344,6 +344,7 @@ class Viewer:
         chunk_bytes: the largest chunk, in plain bytes.
         part_bytes: the largest part of a blob, and the largest pack.
         disk: where it keeps things; None when it cannot say.
+        relay_for: address of the server to which a relay sends on; empty for a server itself.
     """
 
     server: str
@@ -354,6 +355,7 @@ class Viewer:
     chunk_bytes: int
     part_bytes: int
     disk: Room | None = None
+    relay_for: str = ""
 
     def to_json(self) -> dict[str, object]:
         """The JSON object of this answer."""
@@ -366,6 +368,7 @@ class Viewer:
             "entity": self.entity,
             "limits": limits,
             "disk": None if self.disk is None else self.disk.to_json(),
+            "relay_for": self.relay_for,
         }
 
     @classmethod
@@ -383,4 +386,5 @@ class Viewer:
             chunk_bytes=limits.count("chunk_bytes"),
             part_bytes=limits.count("part_bytes"),
             disk=None if disk is None else Room.from_json(disk),
+            relay_for=fields.text("relay_for"),
         )

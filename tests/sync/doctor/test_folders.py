@@ -37,7 +37,7 @@ def test_a_confirmed_run_has_nothing(tmp_path: Path) -> None:
     sync_run(context(MemoryServer()), run_dir)
     pending = Pending()
     assert looked(run_dir, pending) == []
-    assert (pending.runs, pending.size, pending.confirmed) == (0, 0, 1)
+    assert (pending.runs, pending.size, pending.synced) == (0, 0, [run_dir])
 
 
 def test_why_a_run_is_pending(tmp_path: Path) -> None:

@@ -83,6 +83,7 @@ def test_nothing_listens() -> None:
 @pytest.mark.parametrize(
     ("status", "words"),
     [
+        (200, "no Holdfast interface at this address (200)"),
         (404, "no Holdfast interface at this address (404)"),
         (413, "refuses bodies of this size (413)"),
         (429, "asks for fewer requests (429)"),

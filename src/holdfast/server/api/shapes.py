@@ -302,3 +302,4 @@ class Viewer:
     entity: str
     limits: Limits
     disk: Room | None
+    relay_for: str

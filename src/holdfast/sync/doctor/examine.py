@@ -17,7 +17,9 @@ from holdfast.sync.doctor.folders import Pending, look_at_folder
 from holdfast.sync.doctor.key import look_at_key
 from holdfast.sync.doctor.locks import look_at_locks
 from holdfast.sync.doctor.network import Way, look_at_limits, look_at_network, look_at_speed
+from holdfast.sync.doctor.server import Asked, look_at_runs
 from holdfast.sync.doctor.versions import look_at_server
+from holdfast.sync.http_transport import HttpTransport
 from holdfast.sync.many import find_all
 
 __all__ = ["look_at_here", "look_at_way"]
@@ -76,6 +78,8 @@ def look_at_way(server: str, pending: Pending, timeout: float) -> Iterator[Findi
             yield look_at_server(found.viewer.version)
             yield from look_at_server_disk(found.viewer.disk)
             yield from look_at_limits(found.viewer, pending.longest)
+            asked = Asked(HttpTransport(found.connection), found.viewer, server, timeout)
+            yield from look_at_runs(asked, pending)
             yield from look_at_speed(found, pending.size)
             found.connection.close()
         else:
@@ -86,7 +90,7 @@ def _count(runs: Sequence[object], pending: Pending) -> Finding:
     if not runs:
         cure = "name a run folder or a folder above: PATH may be anywhere"
         return Finding("folders", "note", "no runs found", "", cure)
-    evidence = f"{pending.confirmed} confirmed, {pending.runs} pending"
+    evidence = f"{len(pending.synced)} confirmed, {pending.runs} pending"
     evidence += f" ({pending.size / 1e6:,.1f} MB)" if pending.runs else ""
     evidence += f", {pending.deleted} deleted on the server" if pending.deleted else ""
     word = "run" if len(runs) == 1 else "runs"

@@ -9,6 +9,7 @@ import os
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from holdfast.errors import DamagedError, HoldfastError
 from holdfast.journal import Frame, Reader
@@ -24,13 +25,28 @@ from holdfast.sync.receipts import Kept, deletion, is_pending
 from holdfast.sync.report import some
 from holdfast.sync.survey import Survey
 
-__all__ = ["Pending", "look_at_folder"]
+__all__ = ["Pending", "Unsent", "look_at_folder", "of_deletion"]
 
 _Span = tuple[int, int]
-_Names = tuple[Named, list[_Span]]
 
 _SUBJECT = "folders"
 _NAMED = 3
+
+
+class Unsent(NamedTuple):
+    """A pending run: payload of its first ``run`` record (None without one), id of its journal."""
+
+    run_dir: RunDir
+    record: bytes | None
+    journal: str
+
+
+class _Read(NamedTuple):
+    """What a journal names, where it speaks of artifacts, and what to ask the server about."""
+
+    named: Named
+    artifacts: list[_Span]
+    unsent: Unsent | None
 
 
 @dataclass
@@ -39,16 +55,19 @@ class Pending:
 
     Attributes:
         runs: that have something. size: bytes of them, journals and files.
-        longest: bytes of the longest record. confirmed: runs that have nothing to send.
+        longest: bytes of the longest record.
         deleted: runs that somebody deleted on the server.
+        unsent: the runs that have something, but for those of which nothing was written yet.
+        synced: the runs that have nothing to send: all is confirmed.
         written: who wrote the journals.
     """
 
     runs: int = 0
     size: int = 0
     longest: int = 0
-    confirmed: int = 0
     deleted: int = 0
+    unsent: list[Unsent] = field(default_factory=list)
+    synced: list[RunDir] = field(default_factory=list)
     written: Written = field(default_factory=Written)
 
 
@@ -72,7 +91,7 @@ def look_at_folder(run_dir: RunDir, server: str, pending: Pending) -> Iterator[F
     yield from _rights(run_dir)
     yield from _left_over(run_dir)
     try:
-        named, frames = yield from _journal(run_dir, pending)
+        read = yield from _journal(run_dir, pending)
     except DamagedError as error:
         cure = f"holdfast repair {run_dir.path} brings back what lies in `files`; or remove it"
         what = "nothing in the journal can be read"
@@ -81,18 +100,20 @@ def look_at_folder(run_dir: RunDir, server: str, pending: Pending) -> Iterator[F
     except HoldfastError as error:
         yield of_error(_SUBJECT, "the journal cannot be read", error, path=run_dir.path)
         return
-    yield from _files(run_dir, named)
-    size = yield from _artifacts(run_dir, server, frames)
-    yield from _why_pending(run_dir, server, pending, size)
+    yield from _files(run_dir, read.named)
+    size = yield from _artifacts(run_dir, server, read.artifacts)
+    yield from _why_pending(run_dir, server, pending, read.unsent, size)
 
 
-def _journal(run_dir: RunDir, pending: Pending) -> Generator[Finding, None, _Names]:
-    """Findings on frames; returns what the journal names, and where it speaks of artifacts."""
+def _journal(run_dir: RunDir, pending: Pending) -> Generator[Finding, None, _Read]:
+    """Findings on frames; returns what else is looked at."""
+    unsent = None
     with Survey(run_dir.journal) as survey:
         survey.advance(growing=False)
         writer = writer_of(run_dir)
         if not (survey.bare and writer == "alive"):
-            _ = survey.journal  # raises what is wrong with a journal that has no record
+            # Raises what is wrong with a journal that has no record.
+            unsent = Unsent(run_dir, survey.run_record, survey.journal)
         if survey.gaps:
             lost = sum(end - start for start, end in survey.gaps)
             places = "1 place" if len(survey.gaps) == 1 else f"{len(survey.gaps)} places"
@@ -120,7 +141,7 @@ def _journal(run_dir: RunDir, pending: Pending) -> Generator[Finding, None, _Nam
                 if name == "header" and not producer:
                     producer = parse(item.payload).header.version_info.producer
     pending.written.take(run_dir.journal, producer, records)
-    return named, survey.artifacts
+    return _Read(named, survey.artifacts, unsent)
 
 
 def _files(run_dir: RunDir, named: Named) -> Iterator[Finding]:
@@ -195,22 +216,23 @@ def _left_over(run_dir: RunDir) -> Iterator[Finding]:
 
 
 def _why_pending(
-    run_dir: RunDir, server: str, pending: Pending, of_artifacts: int
+    run_dir: RunDir, server: str, pending: Pending, unsent: Unsent | None, of_artifacts: int
 ) -> Iterator[Finding]:
     if of_folder(run_dir.path) is None:
         what = "the folder is not named as W&B names run folders"
         cure = "name it or a folder above when you sync"
         yield _finding(run_dir, "note", what, str(run_dir.path), cure)
     if not is_pending(run_dir, server, Wishes()):
-        pending.confirmed += 1
+        pending.synced.append(run_dir)
         return
     gone = deletion(run_dir, server)
     if gone is not None:
         pending.deleted += 1
-        cure = f"holdfast sync --again {run_dir.path} brings it back; else remove the folder"
-        yield _finding(run_dir, "note", "deleted on the server", gone.what, cure)
+        yield of_deletion(run_dir, gone)
         return
     pending.runs += 1
+    if unsent is not None:
+        pending.unsent.append(unsent)
     pending.size += run_dir.journal.stat().st_size + _size_of_files(run_dir) + of_artifacts
     kept, other = Kept.read(run_dir, server), Kept.read(run_dir)
     if kept is not None:
@@ -222,6 +244,12 @@ def _why_pending(
     else:
         why = "it was never sent, or not to its end"
     yield _finding(run_dir, "note", "pending", why, f"holdfast sync {run_dir.path}")
+
+
+def of_deletion(run_dir: RunDir, said: HoldfastError) -> Finding:
+    """The finding for a run of which the server says, or said, that somebody deleted it."""
+    cure = f"holdfast sync --again {run_dir.path} brings it back; else remove the folder"
+    return _finding(run_dir, "note", "deleted on the server", said.what, cure)
 
 
 def _size_of_files(run_dir: RunDir) -> int:

@@ -117,7 +117,11 @@ def _ask(connection: Connection, key: str) -> Iterator[Finding | Way]:
         yield of_error(_SUBJECT, "no whole answer came", error)
     else:
         evidence = f"version {viewer.version}, the key is {viewer.user}'s, {took * 1000:.0f} ms"
-        yield Finding(_SUBJECT, "ok", f"{connection.base_url} is a Holdfast server", evidence)
+        if viewer.relay_for:
+            what = f"{connection.base_url} is a relay: it sends on to {viewer.relay_for}"
+            yield Finding(_SUBJECT, "note", what, evidence)
+        else:
+            yield Finding(_SUBJECT, "ok", f"{connection.base_url} is a Holdfast server", evidence)
         if took > _SLOW_ANSWER:
             yield Finding(
                 _SUBJECT,
@@ -131,8 +135,9 @@ def _ask(connection: Connection, key: str) -> Iterator[Finding | Way]:
 
 
 def _refusal(error: RefusedError) -> str:
+    if error.status == 404 or 200 <= error.status < 300:
+        return f"there is no Holdfast interface at this address ({error.status})"
     words = {
-        404: "there is no Holdfast interface at this address (404)",
         413: "something on the way refuses bodies of this size (413)",
         429: "the server asks for fewer requests (429)",
         507: "the disk of the server is full (507)",

@@ -82,7 +82,8 @@ class Relay:
 
     def viewer(self) -> Viewer:
         """See the contract: what the server said, but for the disk, which is the spool's."""
-        return replace(self._viewer, disk=Room.if_known(self._spool.folder))
+        disk = Room.if_known(self._spool.folder)
+        return replace(self._viewer, disk=disk, relay_for=self._server_url)
 
     def position(self, journal: JournalPath) -> int:
         """See the contract: how far the spool holds it."""
