@@ -6,6 +6,7 @@ know servers, nor what a row is about.
 
 from __future__ import annotations
 
+import fnmatch
 import glob
 import os
 from collections.abc import Iterable, Iterator
@@ -53,6 +54,10 @@ class Named:
         else:
             for value in _media(history_row(record.history)):
                 self.files[value["path"]] = _sha256(value)
+
+    def names(self, path: str) -> bool:
+        """Whether a path below ``files/`` is one of the names, or fits one that is a pattern."""
+        return path in self.files or any(fnmatch.fnmatchcase(path, name) for name in self.files)
 
     def missing(self, root: Path) -> list[str]:
         """A line for each name below ``root`` behind which not the bytes lie that were meant."""

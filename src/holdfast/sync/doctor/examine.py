@@ -53,7 +53,7 @@ def look_at_here(
     yield from pending.written.findings()
     folders = {run_dir.path for run_dir in runs}
     tops = {folder.parent for folder in folders} | {path for path in paths if path.is_dir()}
-    yield from look_at_locks(iter(sorted(folders | tops)))
+    yield from look_at_locks(sorted(tops - folders), runs)
     for folder in _one_each_device(sorted(tops)):
         yield from look_at_disk(folder)
         yield from look_at_filesystem(folder)
