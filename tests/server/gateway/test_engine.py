@@ -150,7 +150,7 @@ def test_a_defect_is_told_without_a_trace(
     def broken(*_: Any) -> None:
         raise ZeroDivisionError("secret details")
 
-    monkeypatch.setattr(Queries, "numbered_projects", broken)
+    monkeypatch.setattr(Queries, "project_made", broken)
     [said] = graph.errors('{project(name: "digits") {id}}')
     assert said == "project failed: ZeroDivisionError; the server's log has the traceback"
     assert "secret details" in capsys.readouterr().err
@@ -162,7 +162,7 @@ def test_clients_try_again_when_the_server_is_busy(
     def busy(*_: Any) -> None:
         raise RefusedError("busy", "try again", status=503, code="unavailable")
 
-    monkeypatch.setattr(Queries, "numbered_projects", busy)
+    monkeypatch.setattr(Queries, "project_made", busy)
     said = {"query": '{project(name: "digits") {id}}'}
     answer = site.ask("POST", "/graphql", json=said)
     assert answer.status_code == 503
