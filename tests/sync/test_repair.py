@@ -233,6 +233,8 @@ def test_a_journal_without_any_frame(tmp_path: Path, data: bytes) -> None:
     assert [one.end for one in found.lost] == [len(data)]
     assert replay(run_dir.journal).summary == {"loss": 1}
     assert quarantined(run_dir)[0].read_bytes() == data
+    assert all(start < end for start, end in replay(run_dir.journal).lost)
+    assert sync_run(context(MemoryServer()), run_dir).state == "confirmed"
 
 
 def test_the_file_of_a_later_step_has_the_last_word(tmp_path: Path) -> None:

@@ -362,7 +362,7 @@ class Replay:
         cleared = dict.fromkeys([*self.cleared, *record.cleared])
         self.cleared = [name for name in cleared if name in _EMPTY and not getattr(new, name)]
         self.replaces += record.repaired.replaces
-        self.lost += [[gap.start, gap.end] for gap in record.repaired.gaps]
+        self.lost += [[gap.start, gap.end] for gap in record.repaired.gaps if gap.start < gap.end]
         self._config(record.config, _)
         self._summary(record.summary, _)
         self._git(new.git_remote, new.git_commit)

@@ -309,6 +309,9 @@ class RunSync:
         self._held = {file.path for file in receipt.files}
         self._note_missing()
         self._note_ignored()
+        if unknown := receipt.records.get("unknown", 0):
+            note = f"the server cannot read {unknown} records, of kinds that it does not know"
+            outcome.notes.append(f"{note}; it keeps them, and a newer Holdfast there will")
         if self.catalogue.left_out:
             # Not confirmed: a receipt kept here would say so of the whole folder.
             outcome.state = "partial"

@@ -169,16 +169,28 @@ def differences(
         found.append(f"journal bytes {receipt.position} of {claim.position}")
     elif receipt.digest != claim.digest:
         found.append("the journal's digest")
-    ours = {name: count for name, count in records.items() if count}
-    theirs = {name: count for name, count in receipt.records.items() if count}
-    found += [
-        f"{name} records {theirs.get(name, 0)} of {ours.get(name, 0)}"
-        for name in sorted(set(ours) | set(theirs))
-        if ours.get(name, 0) != theirs.get(name, 0)
-    ]
+    found += _unlike(
+        {name: count for name, count in records.items() if count},
+        {name: count for name, count in receipt.records.items() if count},
+    )
     # Files that were removed here since they were sent stay there; that is no difference.
     held = {entry.path: entry for entry in receipt.files}
     wrong = [entry.path for entry in files if held.get(entry.path) != entry]
     if wrong:
         found.append(f"{len(wrong)} files ({wrong[0]}…)")
     return found
+
+
+def _unlike(ours: Mapping[str, int], theirs: Mapping[str, int]) -> list[str]:
+    """A phrase for each kind of which the two count different numbers of records.
+
+    A kind that only one of the two programs knows is among the unknown ones of the other.
+    """
+    both = (ours.keys() & theirs.keys()) - {"unknown"}
+    wrong = {name for name in both if ours[name] != theirs[name]}
+    others = (ours.keys() | theirs.keys()) - both
+    if sum(ours.get(name, 0) for name in others) != sum(theirs.get(name, 0) for name in others):
+        wrong |= others
+    return [
+        f"{name} records {theirs.get(name, 0)} of {ours.get(name, 0)}" for name in sorted(wrong)
+    ]

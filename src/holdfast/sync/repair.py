@@ -277,7 +277,7 @@ def _clean(run_dir: RunDir, read: _Readable, found: Salvage) -> Iterator[bytes]:
 
     Its `run` record says which journals it stands for, which also gives it an id of its own.
     """
-    gaps = [(one.start, one.end) for one in read.lost]
+    gaps = [(one.start, one.end) for one in read.lost if one.start < one.end]  # an empty one has 0
     named = note_repair(read.run_record or _made_up(run_dir, read), _replaced(run_dir), gaps)
     if not read.replay.records["header"]:
         # Who wrote it is not known any more; that this is not being written has to be.

@@ -25,6 +25,7 @@ __all__ = [
 ]
 
 _LEVEL = 1  # rows compress well at once; higher levels cost more time than the bytes they save
+_PIECE_BYTES = 16 << 20  # what is over the limit is never put together
 _ANY_HEADER = 32  # zlib's word for: see by the first bytes whether it is zlib or gzip
 
 
@@ -43,21 +44,29 @@ def decompress(data: bytes, limit: int) -> bytes:
             no whole zlib stream (damaged on the way).
     """
     stream = zlib.decompressobj(zlib.MAX_WBITS | _ANY_HEADER)
-    try:
-        plain = stream.decompress(data, limit + 1)
-    except zlib.error as error:
-        raise _damaged(str(error)) from error
-    if len(plain) > limit:
-        raise RefusedError(
-            f"body of more than {limit} bytes after decompression",
-            "send smaller chunks",
-            status=413,
-            code="too_large",
-            detail={"limit": limit},
-        )
-    if not stream.eof or stream.unused_data:
-        raise _damaged("it ends too early" if not stream.eof else "bytes follow its end")
-    return plain
+    plain: list[bytes] = []
+    size = 0
+    while not stream.eof:
+        try:
+            piece = stream.decompress(data, min(_PIECE_BYTES, limit + 1 - size))
+        except zlib.error as error:
+            raise _damaged(str(error)) from error
+        data = stream.unconsumed_tail
+        if not piece and not data and not stream.eof:
+            raise _damaged("it ends too early")
+        size += len(piece)
+        if size > limit:
+            raise RefusedError(
+                f"body of more than {limit} bytes after decompression",
+                "send smaller chunks",
+                status=413,
+                code="too_large",
+                detail={"limit": limit},
+            )
+        plain.append(piece)
+    if stream.unused_data:
+        raise _damaged("bytes follow its end")
+    return b"".join(plain)
 
 
 async def gather_body(pieces: AsyncIterable[bytes], announced: str, limit: int) -> bytes:

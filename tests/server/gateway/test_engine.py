@@ -111,6 +111,18 @@ def test_what_is_not_served_says_what_is_missing(graph: Graph) -> None:
     assert body["errors"][0]["message"].startswith("this Holdfast server does not serve artifacts")
 
 
+def test_what_is_not_served_says_so_to_clients_that_say_more_of_it(graph: Graph) -> None:
+    """Newer ones add fields to the input, or ask for other fields of the answer."""
+    document = "mutation($i: CreateArtifactInput!) {createArtifact(input: $i) {artifact {id}}}"
+    newer = document.replace("{id}", "{id newest}")
+    for text, more in ((document, {"labels": "[]"}), (newer, {})):
+        body = graph.body(text, i={"artifactTypeName": "data", "digest": "0", **more})
+        [error] = body["errors"]
+        assert error["message"].startswith("this Holdfast server does not serve artifacts")
+    unknown = graph.body("{viewer {none}}")["errors"][0]["message"]
+    assert unknown.startswith('Cannot query field "none" on type "User"')
+
+
 def test_no_artifact_has_a_name_yet(graph: Graph) -> None:
     """Up to 0.20 each `log_artifact` asks; an error would end the training script."""
     graph('mutation {upsertModel(input: {name: "tables"}) {model {id}}}')
@@ -150,7 +162,7 @@ def test_a_defect_is_told_without_a_trace(
     def broken(*_: Any) -> None:
         raise ZeroDivisionError("secret details")
 
-    monkeypatch.setattr(Queries, "numbered_projects", broken)
+    monkeypatch.setattr(Queries, "project_made", broken)
     [said] = graph.errors('{project(name: "digits") {id}}')
     assert said == "project failed: ZeroDivisionError; the server's log has the traceback"
     assert "secret details" in capsys.readouterr().err
@@ -162,7 +174,7 @@ def test_clients_try_again_when_the_server_is_busy(
     def busy(*_: Any) -> None:
         raise RefusedError("busy", "try again", status=503, code="unavailable")
 
-    monkeypatch.setattr(Queries, "numbered_projects", busy)
+    monkeypatch.setattr(Queries, "project_made", busy)
     said = {"query": '{project(name: "digits") {id}}'}
     answer = site.ask("POST", "/graphql", json=said)
     assert answer.status_code == 503

@@ -11,7 +11,7 @@ import sys
 import threading
 import traceback
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
@@ -22,6 +22,7 @@ from graphql import (
     FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLError,
+    GraphQLField,
     GraphQLObjectType,
     GraphQLResolveInfo,
     GraphQLSchema,
@@ -78,6 +79,7 @@ class Engine:
 
     def __init__(self, fields: Fields) -> None:
         self._schema = _schema(fields)
+        self._unserved = _unserved(self._schema)
         self._kept: OrderedDict[str, DocumentNode] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -105,10 +107,19 @@ class Engine:
         )
         if not result.errors:
             return Outcome(200, {"data": result.data})
+        if result.data is None and (unserved := self._unserved_in(document)):
+            return Outcome(200, {"errors": [{"message": one} for one in unserved]})
         said = [_said(error) for error in result.errors[:_MAX_ERRORS]]
         codes = [one["extensions"]["status"] for one in said if "extensions" in one]
         status = next((code for code in codes if code in _BY_STATUS), 200)
         return Outcome(status, {"data": result.data, "errors": said})
+
+    def _unserved_in(self, document: DocumentNode) -> list[str]:
+        """What a document that does not fit asks for and is not served at all.
+
+        A client newer than our schema may say more of it than the schema knows.
+        """
+        return [self._unserved[name] for name in _roots(document) if name in self._unserved]
 
     def _document(self, text: str) -> DocumentNode:
         """The parsed document, proven to fit the schema."""
@@ -121,7 +132,8 @@ class Engine:
         _check_depth(document)
         errors = validate(self._schema, document, max_errors=_MAX_ERRORS)
         if errors:
-            raise _InvalidError([_standard(error.message) for error in errors])
+            standard = [_standard(error.message) for error in errors]
+            raise _InvalidError(self._unserved_in(document) or standard)
         with self._lock:
             self._kept[text] = document
             while len(self._kept) > _MAX_KEPT:
@@ -146,6 +158,15 @@ def _parsed(text: str) -> DocumentNode:
         raise _InvalidError([_standard(error.message)]) from error
     except RecursionError as error:
         raise _InvalidError([f"a document of more than {_MAX_DEPTH} levels"]) from error
+
+
+def _roots(document: DocumentNode) -> Iterator[str]:
+    """The fields with which the operations of a document begin."""
+    for node in document.definitions:
+        if isinstance(node, OperationDefinitionNode):
+            for field in node.selection_set.selections:
+                if isinstance(field, FieldNode):
+                    yield field.name.value
 
 
 def _check_depth(document: DocumentNode) -> None:
@@ -224,16 +245,32 @@ def _schema(fields: Fields) -> GraphQLSchema:
         scalar: Any = schema.type_map[name]
         # The library renamed it; the old name is still asked in older versions.
         scalar.parse_value = scalar.coerce_input_value = _checked(name, kinds)
-    unserved = schema.get_directive("unserved")
-    assert unserved is not None
     for kind in schema.type_map.values():
         for field_name, one in kind.fields.items() if isinstance(kind, GraphQLObjectType) else ():
-            said = get_directive_values(unserved, one.ast_node) if one.ast_node else None
-            if said is not None:
-                one.resolve = _adapted(_refuses(said["what"]))
+            what = _not_served(schema, one)
+            if what:
+                one.resolve = _adapted(_refuses(what))
             elif kind in {schema.query_type, schema.mutation_type}:
                 assert one.resolve is not None, f"{kind.name}.{field_name} has no resolver"
     return schema
+
+
+def _not_served(schema: GraphQLSchema, field: GraphQLField) -> str:
+    """What it is that a field of the schema stands for and is not served; empty if it is."""
+    unserved = schema.get_directive("unserved")
+    assert unserved is not None
+    said = get_directive_values(unserved, field.ast_node) if field.ast_node else None
+    return said["what"] if said is not None else ""
+
+
+def _unserved(schema: GraphQLSchema) -> dict[str, str]:
+    """What to answer to each field with which an operation may begin, and that is not served."""
+    found = {}
+    for kind in (schema.query_type, schema.mutation_type):
+        for name, field in kind.fields.items() if kind is not None else ():
+            if what := _not_served(schema, field):
+                found[name] = str(_refusal_of(what))
+    return found
 
 
 def _checked(name: str, kinds: tuple[type, ...]) -> Callable[[Any], Any]:
@@ -255,11 +292,15 @@ def _adapted(resolver: Resolver) -> Any:
 def _refuses(what: str) -> Resolver:
     def refuse(source: Any, context: Context, arguments: Mapping[str, Any]) -> Any:
         del source, context, arguments
-        raise RefusedError(
-            f"this Holdfast server does not serve {what} yet",
-            "the rest of the run is not touched by it",
-            status=501,
-            code="unserved",
-        )
+        raise _refusal_of(what)
 
     return refuse
+
+
+def _refusal_of(what: str) -> RefusedError:
+    return RefusedError(
+        f"this Holdfast server does not serve {what} yet",
+        "the rest of the run is not touched by it",
+        status=501,
+        code="unserved",
+    )

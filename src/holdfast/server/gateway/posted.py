@@ -5,12 +5,13 @@ Owns the shape of the body and what is refused of it. Must not know what becomes
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from holdfast.errors import RefusedError
-from holdfast.records.values import loads
+from holdfast.wire import check_file_path
 
 __all__ = ["MAX_OFFSET", "Lines", "Posted", "malformed", "read_body"]
 
@@ -76,9 +77,9 @@ def read_body(body: bytes) -> Posted:
         1
     """
     try:
-        said = loads(body)
-    except ValueError as error:
-        raise malformed("the body is not JSON") from error
+        said = json.loads(body, object_pairs_hook=_each_once)
+    except (ValueError, RecursionError) as error:
+        raise malformed("the body is not JSON, or has a key twice") from error
     if not isinstance(said, dict):
         raise malformed("the body is no JSON object")
     files = {} if said.get("files") is None else said["files"]
@@ -88,14 +89,28 @@ def read_body(body: bytes) -> Posted:
         _STREAMS[name]: _lines(name, given) for name, given in files.items() if name in _STREAMS
     }
     uploaded = [] if said.get("uploaded") is None else said["uploaded"]
-    if not isinstance(uploaded, list) or not all(isinstance(path, str) for path in uploaded):
-        raise malformed("'uploaded' is no list of paths")
+    if not isinstance(uploaded, list) or not all(map(_is_path, uploaded)):
+        raise malformed("'uploaded' is no list of paths of files below the run")
     return Posted(
         **streams,
         uploaded=tuple(uploaded),
         preempting=said.get("preempting") is True,
         exit_code=_exit_code(said),
     )
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key twice")
+    return found
+
+
+def _is_path(given: Any) -> bool:
+    try:
+        return isinstance(given, str) and check_file_path(given) == given
+    except RefusedError:
+        return False
 
 
 def malformed(what: str) -> RefusedError:

@@ -16,15 +16,19 @@ from holdfast.server.gateway.paging import connection, nothing
 from holdfast.server.gateway.times import iso
 from holdfast.server.gateway.viewer import entity_source, user_source
 
-__all__ = ["FIELDS", "project_source"]
+__all__ = ["FIELDS", "project_of_name"]
 
 _Arguments = Mapping[str, Any]
 _PAGE = 50
 
 
-def project_source(number: int, row: Mapping[str, Any], context: Context) -> dict[str, Any]:
-    """A project as an object of the schema: its number, and its row of the list of projects."""
-    entity, name = row["entity"], row["project"]
+def project_of_name(context: Context, entity: str, name: str) -> dict[str, Any]:
+    """A project as an object of the schema; NotFoundError when there is none."""
+    number, made = context.queries.project_made(entity, name)
+    return _source(number, entity, name, made, context)
+
+
+def _source(number: int, entity: str, name: str, made: float, context: Context) -> dict[str, Any]:
     return {
         "id": make_id("Project", entity, name),
         "internalId": str(number),
@@ -36,7 +40,7 @@ def project_source(number: int, row: Mapping[str, Any], context: Context) -> dic
         "views": "{}",
         "repo": None,
         "dockerImage": None,
-        "createdAt": iso(row["created_at"]),
+        "createdAt": iso(made),
         "isBenchmark": False,
         "readOnly": entity != context.user.name,
         "user": user_source(entity),
@@ -47,17 +51,19 @@ def project_source(number: int, row: Mapping[str, Any], context: Context) -> dic
 def _project(source: Any, context: Context, arguments: _Arguments) -> dict[str, Any] | None:
     del source
     try:
-        found = context.queries.numbered_projects(*project_of(context, arguments))
+        return project_of_name(context, *project_of(context, arguments))
     except NotFoundError:
         return None  # this is how clients learn that there is none
-    return next(project_source(number, row, context) for number, row in found.items())
 
 
 def _models(source: Any, context: Context, arguments: _Arguments) -> dict[str, Any]:
     del source
     entity = entity_of(context, arguments.get("entityName"))
     found = context.queries.numbered_projects(entity)
-    nodes = [project_source(number, row, context) for number, row in found.items()]
+    nodes = [
+        _source(number, entity, row["project"], row["created_at"], context)
+        for number, row in found.items()
+    ]
     return connection(nodes, [node["name"] for node in nodes], arguments, _PAGE)
 
 
@@ -74,8 +80,7 @@ def _upsert(source: Any, context: Context, arguments: _Arguments) -> dict[str, A
     entity = may_write(context, entity_of(context, given.get("entityName")))
     name = check_project(given.get("name") or "")
     inserted = context.ingest.make_project(entity, name)
-    [(number, row)] = context.queries.numbered_projects(entity, name).items()
-    project = project_source(number, row, context)
+    project = project_of_name(context, entity, name)
     return {"project": project, "model": project, "inserted": inserted}
 
 

@@ -98,10 +98,11 @@ class Gateway:
         context = self._context(request, await self._user(request))
         run = _run(request)
         may_write(context, run.entity)
-        body = await _body(request, self._limits.chunk_bytes)
-        if len(body) < _LONG_BYTES:
-            return answer(await run_in_threadpool(stream.take, context, run, body))
+        raw = await _raw(request, self._limits.chunk_bytes)
+        if len(raw) < _LONG_BYTES and not _encoding(request):
+            return answer(await run_in_threadpool(stream.take, context, run, raw))
         async with self._long:
+            body = await _plain(request, raw, self._limits.chunk_bytes)
             return answer(await run_in_threadpool(stream.take, context, run, body))
 
     async def _read_file(self, request: Request) -> Response:
@@ -169,17 +170,32 @@ async def _body(request: Request, limit: int) -> bytes:
     Raises:
         RefusedError: 413 when it is longer than ``limit`` bytes, 4xx when it cannot be read.
     """
+    return await _plain(request, await _raw(request, limit), limit)
+
+
+async def _raw(request: Request, limit: int) -> bytes:
+    """The body as it was sent."""
     announced = request.headers.get("content-length", "")
     try:
-        body = await gather_body(request.stream(), announced, limit)
+        return await gather_body(request.stream(), announced, limit)
     except ClientDisconnect as error:
         raise _malformed("the client left in the middle of the body") from error
-    encoding = request.headers.get(ENCODING, "").lower()
-    if encoding in {"", "identity"}:
+
+
+async def _plain(request: Request, body: bytes, limit: int) -> bytes:
+    """A body as it was before it was compressed, if it was."""
+    encoding = _encoding(request)
+    if not encoding:
         return body
     if encoding in {"gzip", "deflate"}:
         return await run_in_threadpool(decompress, body, limit)
     raise _malformed(f"content encoding {encoding[:40]!r} is not taken; send gzip or plain")
+
+
+def _encoding(request: Request) -> str:
+    """How the body is compressed; empty when it is not."""
+    encoding = request.headers.get(ENCODING, "").lower()
+    return "" if encoding == "identity" else encoding
 
 
 def _question(body: bytes) -> tuple[str, dict[str, Any], str]:

@@ -22,7 +22,7 @@ from holdfast.server.gateway.console import ConsoleLine, read_lines, written
 from holdfast.server.gateway.context import Context
 from holdfast.server.gateway.differences import changed_summary
 from holdfast.server.gateway.news import News, new_rows, new_stats
-from holdfast.server.gateway.posted import Posted, malformed, read_body
+from holdfast.server.gateway.posted import MAX_OFFSET, Posted, malformed, read_body
 from holdfast.server.ingest import Held
 from holdfast.server.ingest.sessions import SESSION, beginning
 from holdfast.server.query import Queries
@@ -67,6 +67,9 @@ def _read(said: Posted, client: str) -> _Post:
         rows = read_rows(said.history.content, steps=not client)
     except ValueError as error:
         raise malformed(f"wandb-history.jsonl: {error}") from error
+    if any(step is not None and not 0 <= step <= MAX_OFFSET for step in rows.steps):
+        # No client sends such a one, and after it every row that came before would be an old one.
+        raise malformed("a step in wandb-history.jsonl is no number from 0 to 2**53")
     return _Post(
         said,
         rows,

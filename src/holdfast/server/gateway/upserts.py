@@ -22,7 +22,7 @@ from holdfast.server.gateway.configs import BranchPoint, SaidConfig, json_object
 from holdfast.server.gateway.context import Context, Fields
 from holdfast.server.gateway.differences import changed_summary
 from holdfast.server.gateway.names import may_write, run_of_id, run_path
-from holdfast.server.gateway.projects import project_source
+from holdfast.server.gateway.projects import project_of_name
 from holdfast.server.gateway.runs import deleted_source, run_source
 from holdfast.server.ingest import Held, RunDeleted, Say
 from holdfast.server.ingest.edits import edited
@@ -89,8 +89,7 @@ def _unkept(context: Context, run: RunPath) -> dict[str, Any]:
     Before 0.17 a refusal here ends the client's own process, and at its end the training script.
     That the run is gone it hears from the stream.
     """
-    projects = context.queries.numbered_projects(run.entity, run.project)
-    [project] = [project_source(number, row, context) for number, row in projects.items()]
+    project = project_of_name(context, run.entity, run.project)
     settings: dict[str, Any] = {"serverMessages": []}
     return {
         "bucket": deleted_source(run, project),
@@ -101,8 +100,7 @@ def _unkept(context: Context, run: RunPath) -> dict[str, Any]:
 
 def answered(context: Context, run: RunPath) -> dict[str, Any]:
     """A run as an object of the schema."""
-    projects = context.queries.numbered_projects(run.entity, run.project)
-    [project] = [project_source(number, row, context) for number, row in projects.items()]
+    project = project_of_name(context, run.entity, run.project)
     return run_source(context.queries.entry(run), context, project)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from sqlalchemy import Row, Select, func, select
+from sqlalchemy import Row, Select, bindparam, func, select
 
 from holdfast.ids import RunPath
 from holdfast.server.metastore.schema import (
@@ -42,6 +42,7 @@ __all__ = [
     "last_change",
     "pieces_of",
     "project_id",
+    "project_made",
     "project_rows",
     "project_version",
     "run_heads",
@@ -215,10 +216,8 @@ class Totals:
     position: int
 
 
-def project_rows(
-    tx: Transaction, entity: str | None = None, name: str | None = None
-) -> list[ProjectRow]:
-    """All projects, or those of one entity or one name; the one heard of last first."""
+def project_rows(tx: Transaction, entity: str | None = None) -> list[ProjectRow]:
+    """All projects, or those of one entity; the one heard of last first."""
     heard = func.max(runs.c.heard_at)
     own = (projects.c.id, projects.c.entity, projects.c.name)
     query = (
@@ -229,15 +228,19 @@ def project_rows(
     )
     if entity is not None:
         query = query.where(projects.c.entity == entity)
-    if name is not None:
-        query = query.where(projects.c.name == name)
     return [ProjectRow(*row) for row in tx.execute(query)]
 
 
 def project_id(tx: Transaction, entity: str, project: str) -> int | None:
     """The key of a project, None when there is none."""
-    query = select(projects.c.id).where(projects.c.entity == entity, projects.c.name == project)
-    return tx.execute(query).scalar_one_or_none()
+    found = project_made(tx, entity, project)
+    return None if found is None else found[0]
+
+
+def project_made(tx: Transaction, entity: str, project: str) -> tuple[int, float] | None:
+    """The key of a project and when it was made (Unix seconds), None when there is none."""
+    row = tx.execute(_PROJECT_MADE, {"the_entity": entity, "the_project": project}).one_or_none()
+    return None if row is None else (row[0], row[1])
 
 
 def project_version(tx: Transaction, project: int) -> tuple[int, int]:
@@ -261,31 +264,17 @@ def run_heads(tx: Transaction, project: int) -> list[RunHead]:
 
 def run_rows(tx: Transaction, pks: Sequence[int]) -> list[RunRow]:
     """These runs, in no particular order."""
-    query = select(
-        runs.c.id,
-        projects.c.entity,
-        projects.c.name,
-        *(runs.c[name] for name in _RUN_COLUMNS),
-    ).select_from(runs.join(projects))
     rows: list[RunRow] = []
     for batch in _batches(pks):
-        found = tx.execute(query.where(runs.c.id.in_(batch)))
-        rows.extend(RunRow(*row) for row in found)
+        rows.extend(RunRow(*row) for row in tx.execute(_RUN_ROWS, {"the_runs": list(batch)}))
     return rows
 
 
 def run_pk(tx: Transaction, run: RunPath) -> int | None:
     """The key of a run, None when there is none."""
-    query = (
-        select(runs.c.id)
-        .select_from(runs.join(projects))
-        .where(
-            projects.c.entity == run.entity,
-            projects.c.name == run.project,
-            runs.c.run_id == run.run_id,
-        )
-    )
-    return tx.execute(query).scalar_one_or_none()
+    names = {"the_entity": run.entity, "the_project": run.project, "the_run": run.run_id}
+    found: int | None = tx.execute(_RUN_PK, names).scalar_one_or_none()
+    return found
 
 
 def run_versions(tx: Transaction, project: int, run_ids: Sequence[str]) -> dict[str, RunVersion]:
@@ -400,6 +389,25 @@ _JOURNAL_COLUMNS = (
         "last_step",
     ),
     *("complete", "writer", "claim", "replaces", "first_row", "label", "exit_code"),
+)
+
+# Made once: whoever looks up one run asks for these.
+_PROJECT_MADE = select(projects.c.id, projects.c.created_at).where(
+    projects.c.entity == bindparam("the_entity"), projects.c.name == bindparam("the_project")
+)
+_RUN_PK = (
+    select(runs.c.id)
+    .join(projects, projects.c.id == runs.c.project_id)
+    .where(
+        projects.c.entity == bindparam("the_entity"),
+        projects.c.name == bindparam("the_project"),
+        runs.c.run_id == bindparam("the_run"),
+    )
+)
+_RUN_ROWS = (
+    select(runs.c.id, projects.c.entity, projects.c.name, *(runs.c[name] for name in _RUN_COLUMNS))
+    .join(projects, projects.c.id == runs.c.project_id)
+    .where(runs.c.id.in_(bindparam("the_runs", expanding=True)))
 )
 
 

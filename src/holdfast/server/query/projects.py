@@ -12,7 +12,7 @@ from holdfast.errors import NotFoundError
 from holdfast.server.metastore import reads
 from holdfast.server.query.sources import Stores, must_find_project
 
-__all__ = ["changes", "numbered", "projects"]
+__all__ = ["changes", "made", "numbered", "projects"]
 
 
 def projects(stores: Stores) -> dict[str, Any]:
@@ -21,17 +21,23 @@ def projects(stores: Stores) -> dict[str, Any]:
         return {"projects": [_project(row) for row in reads.project_rows(tx)]}
 
 
-def numbered(stores: Stores, entity: str, name: str | None = None) -> dict[int, dict[str, Any]]:
-    """The projects of an entity, or the one of a name, by their numbers on this server.
+def numbered(stores: Stores, entity: str) -> dict[int, dict[str, Any]]:
+    """The projects of an entity by their numbers on this server."""
+    with stores.meta.read() as tx:
+        return {row.pk: _project(row) for row in reads.project_rows(tx, entity)}
+
+
+def made(stores: Stores, entity: str, project: str) -> tuple[int, float]:
+    """A project's number on this server, and when it was made (Unix seconds).
 
     Raises:
         NotFoundError: there is none of this name.
     """
     with stores.meta.read() as tx:
-        rows = reads.project_rows(tx, entity, name)
-    if name is not None and not rows:
-        raise NotFoundError(f"no project {entity}/{name}", "check the name")
-    return {row.pk: _project(row) for row in rows}
+        found = reads.project_made(tx, entity, project)
+    if found is None:
+        raise NotFoundError(f"no project {entity}/{project}", "check the name")
+    return found
 
 
 def _project(row: reads.ProjectRow) -> dict[str, Any]:

@@ -51,11 +51,13 @@ class Queries:
         """``{projects}``."""
         return projects.projects(self._stores)
 
-    def numbered_projects(
-        self, entity: str, project: str | None = None
-    ) -> dict[int, dict[str, Any]]:
-        """The projects of an entity, or one of them, by their numbers on this server."""
-        return projects.numbered(self._stores, entity, project)
+    def numbered_projects(self, entity: str) -> dict[int, dict[str, Any]]:
+        """The projects of an entity by their numbers on this server."""
+        return projects.numbered(self._stores, entity)
+
+    def project_made(self, entity: str, project: str) -> tuple[int, float]:
+        """A project's number on this server, and when it was made (Unix seconds)."""
+        return projects.made(self._stores, entity, project)
 
     def changes(self, entity: str, project: str, since: int | None) -> dict[str, Any]:
         """``{cursor, runs}``."""
