@@ -19,6 +19,7 @@ VIEWER = {
     "entity": "ann",
     "limits": {"chunk_bytes": 1, "part_bytes": 1},
     "disk": None,
+    "relay_for": "",
 }
 
 

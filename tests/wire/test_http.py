@@ -32,6 +32,7 @@ VIEWER = {
     "entity": "ann",
     "limits": {"chunk_bytes": 1000, "part_bytes": 1000},
     "disk": None,
+    "relay_for": "",
 }
 
 

@@ -170,6 +170,7 @@ def test_a_relay_and_its_server(tmp_path: Path) -> None:
         way.connection.close()
     assert (found.severity, found.what) == ("error", "the relay has no answer from its server")
     assert "cannot ask the server" in found.evidence
+    assert BEHIND in found.cure
 
 
 def test_a_real_server(tmp_path: Path) -> None:

@@ -62,7 +62,9 @@ def look_at_runs(server: Asked, pending: Pending) -> Iterator[Finding]:
         try:
             server.transport.lapsed([])  # the first thing that a relay cannot answer for itself
         except HoldfastError as error:
-            yield of_error(_SUBJECT, "the relay has no answer from its server", error)
+            what = "the relay has no answer from its server"
+            cure = f"see whether {server.viewer.relay_for} is up; the relay keeps what it is sent"
+            yield Finding(_SUBJECT, "error", what, error.what, cure)
             return
     found = Found(synced=pending.synced)
     recall(server.transport, server.address, found)
