@@ -128,6 +128,7 @@ def test_a_server_that_is_away_makes_it_wait_for_seconds_only(server: Server, fo
     assert done.returncode == 0
     assert "the runs are queued: " in done.stderr
     assert "127.0.0.1:9" in done.stderr
+    assert "nothing sends them by itself; `holdfast sync " in done.stderr
     assert time.monotonic() - start_time < 40
 
 

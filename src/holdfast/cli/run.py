@@ -88,6 +88,7 @@ def run(args: argparse.Namespace) -> int:
             _send(before.made(), root, settings, stop, limit)
         except HoldfastError as error:
             _say(f"the runs are queued: {error}")
+            _say_how(root)
         except Exception as error:  # noqa: BLE001 - whatever it is, the command's result stands
             _say(f"the runs are queued: a defect of Holdfast ({type(error).__name__}: {error})")
             tell_trace(traceback.format_exc())
@@ -168,6 +169,7 @@ def _send(
     key = key_for(settings.base_url)
     if key is None:
         _say(f"{len(runs)} runs are queued: no API key for {settings.base_url}")
+        _say_how(root)
         return
     timer = threading.Timer(limit, stop.set)
     timer.daemon = True
@@ -201,6 +203,10 @@ def _meet(settings: Settings, key: str, progress: Progress, stop: threading.Even
         HttpTransport(connection), Patience(_AWAY_SECONDS), say=progress.say, stop=stop
     )
     return Context(later, connection.base_url, viewer, progress, stop=stop)
+
+
+def _say_how(root: Path) -> None:
+    _say(f"nothing sends them by itself; `holdfast sync {root}` does, or `holdfast watch {root}`")
 
 
 def _silent(_line: str) -> None:
