@@ -61,7 +61,7 @@ def look_at_here(
 
 
 def look_at_way(server: str, pending: Pending, timeout: float) -> Iterator[Finding]:
-    """What there is to say of the way to the server.
+    """What there is to say of the way to the server, and what it says of the runs.
 
     Args:
         server: its address.
