@@ -42,6 +42,10 @@ class Fields:
             raise malformed(f"the {self._name} has no field {key!r}")
         return self._value[key]
 
+    def has(self, key: str) -> bool:
+        """Whether the field is there: one that came later need not be, from an older program."""
+        return key in self._value
+
     def text(self, key: str) -> str:
         """A string."""
         value = self.get(key)

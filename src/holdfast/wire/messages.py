@@ -376,7 +376,7 @@ class Viewer:
         """Read an answer; RefusedError when a field is missing or wrong."""
         fields = Fields(value, "viewer")
         limits = Fields(fields.get("limits"), "limits")
-        disk = fields.get("disk")
+        disk = fields.get("disk") if fields.has("disk") else None
         return cls(
             server=fields.text("server"),
             version=fields.text("version"),
@@ -386,5 +386,5 @@ class Viewer:
             chunk_bytes=limits.count("chunk_bytes"),
             part_bytes=limits.count("part_bytes"),
             disk=None if disk is None else Room.from_json(disk),
-            relay_for=fields.text("relay_for"),
+            relay_for=fields.text("relay_for") if fields.has("relay_for") else "",
         )
