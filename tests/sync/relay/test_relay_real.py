@@ -160,6 +160,30 @@ def test_the_server_is_away_while_nodes_sync_and_the_relay_is_killed(
     assert relay.stop() == 0
 
 
+def test_the_server_hangs_and_nodes_hear_who_holds_their_runs(
+    tmp_path: Path, server: Server, relay: Relay
+) -> None:
+    wandb = tmp_path / "wandb"
+    make_run(wandb, "aaaa", count=20)
+    assert sync(relay, server, str(wandb)).returncode == 0
+    os.kill(server.pid, signal.SIGSTOP)
+    try:
+        run_dir = make_run(wandb, "bbbb", number=1, count=20)
+        done = sync(relay, server, str(wandb))
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert HELD.format(url=relay.url) in done.stderr
+    assert "cannot ask the server whether it still holds what it confirmed" in done.stderr
+    assert "trying again" not in done.stderr  # the relay answered, each time
+    assert not run_dir.receipt.exists()
+    until(partial(_is_confirmed, server, "bbbb"))
+    done = sync(relay, server, str(wandb))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert steps(server, "bbbb") == list(range(20))
+    assert json.loads(run_dir.receipt.read_text())
+
+
 def test_a_relay_killed_again_and_again_loses_and_doubles_nothing(
     tmp_path: Path, server: Server, relay: Relay
 ) -> None:

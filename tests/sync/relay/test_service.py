@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,8 +18,12 @@ from holdfast.errors import (
     UnconfirmedError,
     UnreachableError,
 )
+from holdfast.sync.relay import asking, service
 from holdfast.sync.relay.service import Relay
 from holdfast.sync.relay.spool import Spool
+from holdfast.wire import Edit, JournalPath
+
+OTHER = JournalPath(OF.run, "0" * 32)
 
 
 def impatient(server: MemoryServer, tmp_path: Path, **more: object) -> tuple[Relay, Spool]:
@@ -146,3 +152,40 @@ def test_what_lapsed_only_the_server_knows(tmp_path: Path) -> None:
     server.fail = fail
     with pytest.raises(UnconfirmedError, match="cannot ask the server"):
         relay.lapsed([])
+
+
+@pytest.mark.parametrize(
+    ("method", "ask"),
+    [
+        ("position", lambda relay: relay.receipt(OF, claim(DATA))),
+        ("receipt", lambda relay: relay.receipt(OF, claim(DATA))),
+        ("receipt", lambda relay: relay.receipt(OTHER, claim(DATA))),
+        ("lapsed", lambda relay: relay.lapsed([])),
+        ("edit", lambda relay: relay.edit(OF.run, Edit())),
+        ("readmit", lambda relay: relay.readmit(OF.run)),
+    ],
+    ids=["position", "receipt", "receipt of another", "lapsed", "edit", "readmit"],
+)
+def test_a_server_that_hangs_delays_no_answer(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    method: str,
+    ask: Callable[[Relay], object],
+) -> None:
+    monkeypatch.setattr(service, "_WAIT_SECONDS", 0.2)
+    monkeypatch.setattr(service, "_SOON_SECONDS", 0.2)
+    monkeypatch.setattr(asking, "_LEAST_SECONDS", 0.2)
+    server, goes_on = MemoryServer(), threading.Event()
+    server.send_chunk(OF, 0, DATA, "gone")
+    relay, _ = impatient(server, tmp_path)
+
+    def hang(called: str, when: str) -> None:
+        if (called, when) == (method, "before"):
+            goes_on.wait()
+
+    server.fail = hang
+    try:
+        with pytest.raises(UnconfirmedError, match="relay at http://login1:8081"):
+            ask(relay)
+    finally:
+        goes_on.set()

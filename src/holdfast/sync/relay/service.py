@@ -1,7 +1,8 @@
 """What a relay answers: from its spool what is there, from the server what only a server can say.
 
 Owns the rule that a relay confirms nothing by itself: a receipt is the server's, asked for now, or
-there is none. Must not know HTTP, nor how the spool is forwarded.
+there is none. Each answer comes before its asker gives up, also when the server gives none. Must
+not know HTTP, nor how the spool is forwarded.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from holdfast.errors import (
 )
 from holdfast.ids import RunPath
 from holdfast.rundir import RunDir
+from holdfast.sync.relay.asking import Asking
 from holdfast.sync.relay.spool import Spool
 from holdfast.sync.transport import Transport
 from holdfast.wire import (
@@ -39,7 +41,8 @@ from holdfast.wire import (
 
 __all__ = ["Relay"]
 
-_WAIT_SECONDS = 15.0
+_WAIT_SECONDS = 15.0  # askers wait 20 s, by default of setting http_timeout
+_SOON_SECONDS = 5.0  # of what is asked before runs are sent, for which a claim waits once more
 _POLL_SECONDS = 0.5
 _NOT_YET = {"claim_mismatch", "not_found"}
 
@@ -74,6 +77,7 @@ class Relay:
         self._server_url = server_url
         self._address = address
         self._trouble = trouble
+        self._asking = Asking()
         self._stop = threading.Event()
 
     def stop(self) -> None:
@@ -118,29 +122,30 @@ class Relay:
     def receipt(self, journal: JournalPath, claim: Claim) -> Receipt:
         """The server's own receipt for the same claim.
 
-        The server is given some seconds to get what it lacks, which is on its way to it.
+        The server is given some seconds to get what it lacks, which is on its way to it, and to
+        answer.
 
         Raises:
             UnconfirmedError: the spool holds all that is claimed, the server does not yet.
             RefusedError: the spool does not hold it, or the server says no.
             AuthError: the server does not take the key any more.
         """
-        if not self._spool.holds(journal):
-            return self._receipt_of_another(journal, claim)
-        run_dir = self._spool.check(journal, claim)
         deadline = time.monotonic() + _WAIT_SECONDS
+        if not self._spool.holds(journal):
+            return self._receipt_of_another(journal, claim, deadline)
+        run_dir = self._spool.check(journal, claim)
         stirred = False
         while True:
             try:
-                if self._server.position(journal) >= claim.position:
-                    receipt = self._server.receipt(journal, claim)
+                if self._position(journal, deadline) >= claim.position:
+                    receipt = self._receipt(journal, claim, deadline)
                     self._spool.answer(journal)
                     return receipt
             except AuthError:
                 raise
             except HoldfastError as error:
                 if not isinstance(error, RefusedError) or error.status >= 500:
-                    raise self._held(run_dir) from error
+                    raise self._held(run_dir, error) from error
                 if error.code not in _NOT_YET and error.status != 429:
                     raise
             if not stirred and run_dir.receipt.exists():
@@ -150,7 +155,15 @@ class Relay:
             if time.monotonic() > deadline or self._stop.wait(_POLL_SECONDS):
                 raise self._held(run_dir)
 
-    def _receipt_of_another(self, journal: JournalPath, claim: Claim) -> Receipt:
+    def _position(self, journal: JournalPath, deadline: float) -> int:
+        left = deadline - time.monotonic()
+        return self._asking.ask(lambda: self._server.position(journal), left)
+
+    def _receipt(self, journal: JournalPath, claim: Claim, deadline: float) -> Receipt:
+        left = deadline - time.monotonic()
+        return self._asking.ask(lambda: self._server.receipt(journal, claim), left)
+
+    def _receipt_of_another(self, journal: JournalPath, claim: Claim, deadline: float) -> Receipt:
         """The server's receipt for a run that is not in the spool, maybe not any more.
 
         Raises:
@@ -158,7 +171,7 @@ class Relay:
             RefusedError: the server does not hold it: 404 ``not_found``, as for any unknown run.
         """
         try:
-            return self._server.receipt(journal, claim)
+            return self._receipt(journal, claim, deadline)
         except AuthError:
             raise
         except HoldfastError as error:
@@ -195,7 +208,7 @@ class Relay:
             UnconfirmedError: it cannot be asked now.
         """
         try:
-            return self._server.lapsed(receipts)
+            return self._asking.ask(lambda: self._server.lapsed(receipts), _SOON_SECONDS)
         except AuthError:
             raise
         except HoldfastError as error:
@@ -208,14 +221,14 @@ class Relay:
     def _pass_on(self, act: Callable[[], None], why: str) -> None:
         """Have the server do it now."""
         try:
-            act()
+            self._asking.ask(act, _WAIT_SECONDS)
         except UnreachableError as error:
             raise UnconfirmedError(
                 f"the relay at {self._address} cannot reach the server {why}", "sync again later"
             ) from error
 
-    def _held(self, run_dir: RunDir) -> UnconfirmedError:
-        trouble = self._trouble(run_dir)
+    def _held(self, run_dir: RunDir, error: HoldfastError | None = None) -> UnconfirmedError:
+        trouble = self._trouble(run_dir) or error
         why = "" if trouble is None else f" ({trouble.what})"
         return UnconfirmedError(
             f"held by the relay at {self._address}, not yet at the server{why}",
