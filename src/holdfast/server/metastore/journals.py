@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import and_, bindparam, delete, func, insert, or_, select, update
 
 from holdfast.ids import RunPath
+from holdfast.server.metastore.named import IS_RUN
+from holdfast.server.metastore.reads import project_id
 from holdfast.server.metastore.schema import journals, pieces, projects, runs, segments, stretches
 from holdfast.server.metastore.store import Transaction
 
@@ -114,9 +116,7 @@ _FIND = (
     .join(runs, runs.c.id == journals.c.run_pk)
     .join(projects, projects.c.id == runs.c.project_id)
     .where(
-        projects.c.entity == bindparam("entity"),
-        projects.c.name == bindparam("project"),
-        runs.c.run_id == bindparam("run_id"),
+        IS_RUN,
         journals.c.journal == bindparam("journal"),
     )
 )
@@ -125,9 +125,7 @@ _CLAIMED_AT = (
     .join(runs, runs.c.id == journals.c.run_pk)
     .join(projects, projects.c.id == runs.c.project_id)
     .where(
-        projects.c.entity == bindparam("entity"),
-        projects.c.name == bindparam("project"),
-        runs.c.run_id == bindparam("run_id"),
+        IS_RUN,
         journals.c.journal == bindparam("journal"),
         journals.c.position >= bindparam("the_position"),
     )
@@ -139,9 +137,6 @@ _INSERT_PROJECT = insert(projects)
 _INSERT_PIECE = insert(pieces)
 _INSERT_STRETCH = insert(stretches)
 _INSERT_SEGMENT = insert(segments)
-_FIND_PROJECT = select(projects.c.id).where(
-    projects.c.entity == bindparam("entity"), projects.c.name == bindparam("project")
-)
 _FIND_RUN = select(runs.c.id).where(
     runs.c.project_id == bindparam("project_id"), runs.c.run_id == bindparam("run_id")
 )
@@ -211,11 +206,11 @@ def create(tx: Transaction, run: RunPath, journal: str, now: float) -> HeldJourn
 
 def make_project(tx: Transaction, entity: str, project: str, now: float) -> int:
     """The key of a project, which is made when it is new."""
-    found = tx.execute(_FIND_PROJECT, {"entity": entity, "project": project}).scalar()
+    found = project_id(tx, entity, project)
     if found is None:
         values = {"entity": entity, "name": project, "created_at": now}
         return _inserted(tx, _INSERT_PROJECT, values)
-    return int(found)
+    return found
 
 
 def _inserted(tx: Transaction, statement: Any, values: Mapping[str, Any]) -> int:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Row, Select, bindparam, func, select
 
 from holdfast.ids import RunPath
+from holdfast.server.metastore.named import IS_PROJECT, IS_RUN
 from holdfast.server.metastore.schema import (
     files,
     journals,
@@ -239,7 +240,7 @@ def project_id(tx: Transaction, entity: str, project: str) -> int | None:
 
 def project_made(tx: Transaction, entity: str, project: str) -> tuple[int, float] | None:
     """The key of a project and when it was made (Unix seconds), None when there is none."""
-    row = tx.execute(_PROJECT_MADE, {"the_entity": entity, "the_project": project}).one_or_none()
+    row = tx.execute(_PROJECT_MADE, {"entity": entity, "project": project}).one_or_none()
     return None if row is None else (row[0], row[1])
 
 
@@ -272,8 +273,7 @@ def run_rows(tx: Transaction, pks: Sequence[int]) -> list[RunRow]:
 
 def run_pk(tx: Transaction, run: RunPath) -> int | None:
     """The key of a run, None when there is none."""
-    names = {"the_entity": run.entity, "the_project": run.project, "the_run": run.run_id}
-    found: int | None = tx.execute(_RUN_PK, names).scalar_one_or_none()
+    found: int | None = tx.execute(_RUN_PK, run._asdict()).scalar_one_or_none()
     return found
 
 
@@ -392,18 +392,8 @@ _JOURNAL_COLUMNS = (
 )
 
 # Made once: whoever looks up one run asks for these.
-_PROJECT_MADE = select(projects.c.id, projects.c.created_at).where(
-    projects.c.entity == bindparam("the_entity"), projects.c.name == bindparam("the_project")
-)
-_RUN_PK = (
-    select(runs.c.id)
-    .join(projects, projects.c.id == runs.c.project_id)
-    .where(
-        projects.c.entity == bindparam("the_entity"),
-        projects.c.name == bindparam("the_project"),
-        runs.c.run_id == bindparam("the_run"),
-    )
-)
+_PROJECT_MADE = select(projects.c.id, projects.c.created_at).where(IS_PROJECT)
+_RUN_PK = select(runs.c.id).join(projects, projects.c.id == runs.c.project_id).where(IS_RUN)
 _RUN_ROWS = (
     select(runs.c.id, projects.c.entity, projects.c.name, *(runs.c[name] for name in _RUN_COLUMNS))
     .join(projects, projects.c.id == runs.c.project_id)

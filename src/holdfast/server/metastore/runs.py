@@ -13,6 +13,7 @@ from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from holdfast.ids import RunPath
 from holdfast.records.values import loads
+from holdfast.server.metastore.named import IS_RUN
 from holdfast.server.metastore.schema import counters, journals, projects, runs, stretches
 from holdfast.server.metastore.store import Transaction
 
@@ -118,11 +119,7 @@ _SAID = (
 _SAID_OF = (
     select(*(runs.c[name] for name in _SAID))
     .join(projects, projects.c.id == runs.c.project_id)
-    .where(
-        projects.c.entity == bindparam("entity"),
-        projects.c.name == bindparam("project"),
-        runs.c.run_id == bindparam("run_id"),
-    )
+    .where(IS_RUN)
 )
 _GREATEST_STEP = (
     select(func.max(stretches.c.last_step))
