@@ -127,11 +127,11 @@ def plain_values(value: Any) -> Any:
 def _steps(tokens: Sequence[Any]) -> list[int | None]:
     if _ONLY_TOKENS.issuperset(map(type, tokens)):
         try:
-            steps = list(map(int, tokens))
+            steps: list[Any] = list(map(int, tokens))
         except ValueError:  # spelled in another way, NaN for one
             return [_step(token) for token in tokens]
         if min(steps) > -_FAR and max(steps) < _FAR:
-            return [*steps]
+            return steps
     return [_step(token) for token in tokens]
 
 

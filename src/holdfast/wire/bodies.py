@@ -56,13 +56,8 @@ def decompress(data: bytes, limit: int) -> bytes:
             raise _damaged("it ends too early")
         size += len(piece)
         if size > limit:
-            raise RefusedError(
-                f"body of more than {limit} bytes after decompression",
-                "send smaller chunks",
-                status=413,
-                code="too_large",
-                detail={"limit": limit},
-            )
+            what = f"body of more than {limit} bytes after decompression"
+            raise _over(limit, what, "send smaller chunks")
         plain.append(piece)
     if stream.unused_data:
         raise _damaged("bytes follow its end")
@@ -94,13 +89,11 @@ async def gather_body(pieces: AsyncIterable[bytes], announced: str, limit: int) 
 
 def too_large(limit: int) -> RefusedError:
     """The refusal (413 ``too_large``) of a body that is longer than ``limit`` bytes."""
-    return RefusedError(
-        f"the body is longer than {limit} bytes",
-        "send it in smaller parts",
-        status=413,
-        code="too_large",
-        detail={"limit": limit},
-    )
+    return _over(limit, f"the body is longer than {limit} bytes", "send it in smaller parts")
+
+
+def _over(limit: int, what: str, do: str) -> RefusedError:
+    return RefusedError(what, do, status=413, code="too_large", detail={"limit": limit})
 
 
 def make_pack(said: Mapping[str, Any], blobs: Sequence[tuple[str, bytes]]) -> bytes:
