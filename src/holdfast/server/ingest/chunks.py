@@ -115,11 +115,10 @@ class _Frames(NamedTuple):
 
 @dataclass
 class _Arrived:
-    """A chunk and what it says: its bytes up to the last whole frame, the journal after it."""
+    """A chunk up to its last whole frame and what it says: the journal after it."""
 
     start: int
     end: int
-    data: bytes
     gaps: list[list[int]]
     replay: Replay
     applied: Applied
@@ -141,7 +140,7 @@ def _arrived(held: HeldJournal | None, replay: Replay, frames: _Frames) -> _Arri
     applied = replay.apply(frames.payloads, frames.rows)
     gaps += frames.gaps
     gaps += replay.lost[told:]  # of the journals that this one was repaired from
-    return _Arrived(frames.start, frames.end, frames.data, gaps, replay, applied)
+    return _Arrived(frames.start, frames.end, gaps, replay, applied)
 
 
 def _keep(
