@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow.parquet as pq
 
 from conformance.cell import Cell
+from conformance.clients import Client
+from conformance.compare import same
 from conformance.scenarios.scenario import Scenario
 from conformance.verdicts import MismatchError
 from holdfast.errors import NotFoundError
@@ -33,6 +40,60 @@ def _reads(cell: Cell) -> None:
     except NotFoundError:
         return
     raise MismatchError("a run that was deleted is still there")
+
+
+def _exports(cell: Cell) -> None:
+    """Every way to a whole history gives what was logged, by the file of all rows or by pages."""
+    told = cell.script("exports")
+    for name, truth in told["truths"].items():
+        rows: list[dict[str, Any]] = truth["rows"]
+        _expect_scans(name, told["read"][name], rows)
+        found = told["downloaded"][name]
+        if name != "whole":
+            if found != "IncompleteRunHistoryError":
+                raise MismatchError(f"download_history_exports of run {name!r} gave {found}")
+            continue
+        table = pq.read_table(cell.home / found).to_pylist()
+        _expect_rows("the file that was downloaded", table, rows)
+    first = told["truths"]["resumed"]["rows"]
+    _expect_scans("resumed, before that", told["read_before"], first[: len(first) // 2])
+
+
+def _expect_scans(
+    name: str, read: Mapping[str, list[dict[str, Any]]], rows: Sequence[dict[str, Any]]
+) -> None:
+    keys = ("_step", "n", "text")
+    wanted = {
+        "all": rows,
+        "pages": rows,
+        "part": [row for row in rows if 10 <= row["_step"] < 20],
+        "some keys": [{key: row[key] for key in keys} for row in rows],
+    }
+    for how, want in wanted.items():
+        _expect_rows(f"the scan of run {name!r}: {how}", read[how], want)
+
+
+def _expect_rows(
+    what: str, found: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]
+) -> None:
+    shown = [{k: v for k, v in row.items() if k not in {"_runtime", "_timestamp"}} for row in found]
+    if not same([_plain(row) for row in shown], [_plain(row) for row in rows]):
+        raise MismatchError(f"{what}: {shown!r:.500} and not {rows!r:.500}")
+
+
+def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Some clients say numbers that JSON cannot as W&B's server says them, as words."""
+    return {key: _word(v) if isinstance(v, float) else v for key, v in row.items()}
+
+
+def _word(number: float) -> float | str:
+    if math.isfinite(number):
+        return number
+    return "NaN" if math.isnan(number) else "Infinity" if number > 0 else "-Infinity"
+
+
+def _no_exports(client: Client) -> str:
+    return "`download_history_exports` came with 0.24" if client.before("0.24.0") else ""
 
 
 def _wrong_key(cell: Cell) -> None:
@@ -68,6 +129,12 @@ def _verify(cell: Cell) -> None:
 
 SCENARIOS = (
     Scenario("api", "`wandb.Api`: runs, history, files, filters, edits, deletion", _reads),
+    Scenario(
+        "exports",
+        "`beta_scan_history`, `download_history_exports`: whole histories as Parquet",
+        _exports,
+        _no_exports,
+    ),
     Scenario("wrong-key", "a wrong key: a clear message at once", _wrong_key),
     Scenario("login", "`wandb login`, then a run with the key it kept", _login),
     Scenario("verify", "`wandb verify` (all but https, artifacts, sweeps)", _verify),

@@ -19,6 +19,7 @@ from holdfast.server.query import projects, rows, samples, stamps
 from holdfast.server.query.client import client_of
 from holdfast.server.query.console import Console
 from holdfast.server.query.entry import RunEntry
+from holdfast.server.query.exports import Export, export_of
 from holdfast.server.query.lines import Lines, LinesRequest
 from holdfast.server.query.rows import RowsRequest
 from holdfast.server.query.runs import RunList, RunsRequest
@@ -129,6 +130,10 @@ class Queries:
     def file(self, run: RunPath, path: str) -> stored.StoredFile:
         """One file and its bytes."""
         return stored.stored_file(self._stores, run, path)
+
+    def export(self, run: RunPath) -> Export | None:
+        """All rows as one Parquet file; None for a run of which that cannot be."""
+        return export_of(self._stores, run)
 
     def journal(self, run: RunPath, journal: str) -> tuple[int, Iterator[bytes]]:
         """The size of a journal and its bytes as they were written."""
