@@ -47,6 +47,8 @@ def write(number: int) -> dict[str, Any]:
         reinit=True,
     )
     told = Telling(run)
+    if number == 1:
+        run.log({"chart": a_chart()}, commit=False)
     for step in range(ROWS):
         often = {"loss": (number + 1) / (step + 1), "deep": {"in": step}}
         told.log({**often, **({"rare": step * step} if step % 10 == 5 else {})})
@@ -54,6 +56,12 @@ def write(number: int) -> dict[str, Any]:
     run.save("kept.txt", policy="now")
     print(f"printed by run {number}")
     return told.finish(config=config)
+
+
+def a_chart() -> Any:
+    """A custom chart: a table, and a spec that goes into the config."""
+    table = wandb.Table(columns=["x", "y"], data=[[1, 2], [3, 4]])
+    return wandb.plot.line(table, "x", "y", title="a chart")
 
 
 def expect(what: str, found: Any, wanted: Any) -> None:
@@ -80,6 +88,15 @@ def one_run(run: Any, truth: dict[str, Any]) -> None:
     expect("summary.rare", run.summary["rare"], truth["summary"]["rare"])
     expect("lastHistoryStep", run.lastHistoryStep, ROWS - 1)
     expect("created_at is a time", run.created_at[:2], "20")
+    own = run.rawconfig["_wandb"]
+    spec = own.get("value", own)["visualize"]["chart"]["panel_config"]
+    expect("the spec of a chart", spec["panelDefId"], "wandb/line/v0")
+    expect("the title of a chart", spec["stringSettings"], {"title": "a chart"})
+    expect(
+        "the columns of a chart",
+        (spec["fieldSettings"]["x"], spec["fieldSettings"]["y"]),
+        ("x", "y"),
+    )
     expect("url", run.url.endswith(f"/runs/{run.id}"), True)
 
 
