@@ -89,7 +89,7 @@ def _files(source: JournalSource, blobs: BlobStore) -> Iterator[pq.ParquetFile]:
     for segment in sorted(segments, key=lambda segment: segment.first_row):
         flushed = segment.first_row + segment.rows
         yield open_segment(segment, blobs)
-    batches = read_tail(source.tail, source.tail_start, flushed).rows
+    batches = read_tail(source.tail, source.tail_start, flushed, source.runtime_since).rows
     if any(batch.steps for batch in batches):
         written = write_history(batches, flushed, source.stretches)
         yield pq.ParquetFile(pa.BufferReader(written.data))
