@@ -19,6 +19,7 @@ from typing import Any
 from conformance.clients import Client
 from conformance.compare import differences
 from conformance.processes import Process, surroundings
+from conformance.system import System, drawn
 from conformance.trap import Trap
 from conformance.verdicts import MismatchError
 from holdfast.errors import HoldfastError
@@ -180,6 +181,19 @@ class Cell:
         found = differences(truth, self.run(truth["id"]), self.folder / "downloads")
         if found:
             raise MismatchError(f"run {truth['id']}: " + "; ".join(found))
+
+    def check_system(self, run_id: str, wanted: System) -> None:
+        """Compare the system metrics of a run with what its client measured."""
+        entity = self.server.api().default_entity
+        found = drawn(self.server, entity, self.project, run_id)
+        for key in sorted({*wanted, *found}):
+            if found.get(key) != wanted.get(key):
+                what = f"{found.get(key)!r:.300} and not {wanted.get(key)!r:.300}"
+                raise MismatchError(f"run {run_id}: {key} is {what}")
+
+    def files(self, run_id: str) -> dict[str, int]:
+        """The files of a run and their sizes."""
+        return {file.name: file.size for file in self.run(run_id).files()}
 
     def holds(self, truth: dict[str, Any]) -> bool:
         """Whether the server holds all of a truth by now."""
