@@ -10,6 +10,7 @@ import json
 import re
 import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -72,6 +73,8 @@ class Cell:
         self._python = client.python()
         self._begun: list[Process] = []
         self._trap = Trap()
+        # A short path: newer clients put the socket there by which they hear of the system.
+        self._temporary = tempfile.TemporaryDirectory(prefix="cell-", ignore_cleanup_errors=True)
         self.notes: list[str] = []
 
     def __enter__(self) -> Cell:
@@ -83,6 +86,7 @@ class Cell:
         for process in self._begun:
             process.kill_all()
         self._trap.__exit__(None, None, None)
+        self._temporary.cleanup()
 
     def begin(self, script: str, variables: Variables | None = None, **options: object) -> Process:
         """Start one of the scripts with the client; ``options`` reach it as JSON.
@@ -134,6 +138,7 @@ class Cell:
     ) -> Process:
         usual: Variables = {
             **surroundings(self.home, self._trap.address),
+            "TMPDIR": self._temporary.name,
             "PYTHONPATH": str(ROOT),
             "WANDB_BASE_URL": self.server.url,
             "WANDB_API_KEY": self.server.key,
