@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import urllib.request
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from holdfast.journal import Frame, Reader
 from holdfast.records.replay import Replay
 from tests.processes import Server
 
-__all__ = ["OFTEN", "System", "drawn", "measured"]
+__all__ = ["OFTEN", "System", "by_key", "drawn", "measured"]
 
 OFTEN = {
     "WANDB_X_STATS_SAMPLING_INTERVAL": "0.5",
@@ -34,11 +35,20 @@ def measured(folder: Path) -> System:
     (journal,) = folder.glob("*.wandb")
     with journal.open("rb") as file:
         payloads = [item.payload for item in Reader(file) if isinstance(item, Frame)]
+    rows = (
+        {"_timestamp": stat.timestamp, **{f"system.{k}": v for k, v in stat.values.items()}}
+        for stat in Replay().apply(payloads).stats
+    )
+    return by_key(rows)
+
+
+def by_key(rows: Iterable[Mapping[str, Any]]) -> System:
+    """The same of rows as wandb's public API gives them."""
     found: System = {}
-    for stat in Replay().apply(payloads).stats:
-        for key, value in stat.values.items():
-            if isinstance(value, int | float):
-                found.setdefault(f"system.{key}", []).append(_point(stat.timestamp, value))
+    for row in rows:
+        for key, value in row.items():
+            if key.startswith("system.") and isinstance(value, int | float):
+                found.setdefault(key, []).append(_point(row["_timestamp"], value))
     return {key: sorted(points) for key, points in found.items()}
 
 

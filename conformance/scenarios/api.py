@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -13,6 +14,7 @@ from conformance.cell import Cell
 from conformance.clients import Client
 from conformance.compare import same
 from conformance.scenarios.scenario import Scenario
+from conformance.system import OFTEN, System, by_key, measured
 from conformance.verdicts import MismatchError
 from holdfast.errors import NotFoundError
 
@@ -33,9 +35,10 @@ _GOOD = "\N{WHITE HEAVY CHECK MARK}"
 
 
 def _reads(cell: Cell) -> None:
-    truth = cell.script("reading")
+    truth = cell.script("reading", OFTEN)
     if truth["wrong"]:
         raise MismatchError("; ".join(truth["wrong"]))
+    _expect_system(truth, measured(Path(truth["folder"])))
     edited = cell.run(truth["edited"])
     found = (edited.name, edited.notes, edited.tags, edited.config["added"])
     if found != ("another name", "other notes", ["changed"], {"a": [1, 2]}):
@@ -46,6 +49,19 @@ def _reads(cell: Cell) -> None:
     except NotFoundError:
         return
     raise MismatchError("a run that was deleted is still there")
+
+
+def _expect_system(truth: dict[str, Any], wanted: System) -> None:
+    """`history(stream="system")` and `system_metrics` give what the client measured."""
+    if not wanted:
+        raise MismatchError("the client measured nothing: this shows nothing")
+    found = by_key(truth["system"])
+    if found != wanted:
+        raise MismatchError(f"the system's history is {found!r:.500} and not {wanted!r:.500}")
+    last = {key: points[-1][1] for key, points in wanted.items()}
+    said = {key: value for key, value in truth["system_metrics"].items() if key[0] != "_"}
+    if said != last:
+        raise MismatchError(f"system_metrics are {said!r:.500} and not {last!r:.500}")
 
 
 def _exports(cell: Cell) -> None:
@@ -145,7 +161,7 @@ def _verify(cell: Cell) -> None:
 
 
 SCENARIOS = (
-    Scenario("api", "`wandb.Api`: runs, history, files, filters, edits, deletion", _reads),
+    Scenario("api", "`wandb.Api`: runs, history, system, console, metadata, files, filters, edits, deletion", _reads),
     Scenario(
         "exports",
         "`beta_scan_history`, `download_history_exports`: whole histories as Parquet",
