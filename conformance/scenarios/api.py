@@ -161,7 +161,11 @@ def _verify(cell: Cell) -> None:
 
 
 SCENARIOS = (
-    Scenario("api", "`wandb.Api`: runs, history, system, console, metadata, files, filters, edits, deletion", _reads),
+    Scenario(
+        "api",
+        "`wandb.Api`: runs, history, system, console, files, metadata, filters, edits, deletion",
+        _reads,
+    ),
     Scenario(
         "exports",
         "`beta_scan_history`, `download_history_exports`: whole histories as Parquet",
