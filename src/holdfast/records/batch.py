@@ -21,7 +21,7 @@ __all__ = ["Batch", "Spelled", "batches", "number_values"]
 
 _NUMBER = rb"([-+.0-9eE]+|NaN|-?Infinity)"
 #: a time from which a row's `_runtime` can be told
-_MOMENT = rb"([0-9]{1,12}(?:\.[0-9]{1,9})?)"
+_MOMENT = rb"([0-9]{1,12}(?:\.[0-9]{1,3})?)"
 #: steps that are spelled as such; others take the slow way
 _WHOLE = rb"(-?[1-9][0-9]{0,17}|0)"
 #: longer rows and keys are rare, and the expression would be slow to make
@@ -218,15 +218,10 @@ class _Shape:
         if self.step_item >= 0:
             del columns[self.step_item]
         if place := self._runtime:
-            told = zip(columns[place - 1], columns[place], strict=True)
-            columns[place] = tuple(own or _runtime_at(time, since) for time, own in told)
+            told = zip(columns[place], number_values(columns[place - 1]), strict=True)
+            begin = since / 1000
+            columns[place] = tuple(own or b"%.3f" % max(time - begin, 0.0) for own, time in told)
         return columns
-
-
-def _runtime_at(time: bytes, since: int) -> bytes:
-    """The token of a `_runtime`, as whoever writes it would have written it."""
-    runtime = max(round(float(time) * 1000) - since, 0)
-    return b"%d.%03d" % divmod(runtime, 1000)
 
 
 #: Shapes of rows that came twice in a row. Real wandb since 0.18 writes the keys of each row in

@@ -153,6 +153,7 @@ class JournalRow:
     label: str
     exit_code: int | None
     runtime_since: int
+    records: str
 
     @property
     def ended(self) -> bool:
@@ -399,7 +400,7 @@ _JOURNAL_COLUMNS = (
         "last_step",
     ),
     *("complete", "writer", "claim", "replaces", "first_row", "label", "exit_code"),
-    "runtime_since",
+    *("runtime_since", "records"),
 )
 
 # Made once: whoever looks up one run asks for these.
