@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from server.held import RUN
 from server.making import START, journal_of, rows_of_training
 
 from holdfast.errors import NotFoundError
+from holdfast.server.blobstore.contract import storage_full
 from holdfast.server.query import Export
 
 ROWS = rows_of_training(50, 3)
@@ -74,6 +75,18 @@ def test_none_of_a_run_that_went_on(site: Site) -> None:
 def test_none_of_rows_with_holes(site: Site) -> None:
     site.sync(journal_of([{"a": 1}, {"b": 2}]))
     assert site.queries.export(RUN) is None
+
+
+def test_none_while_the_disk_is_full(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.sync(journal_of(ROWS))
+
+    def full(name: str, chunks: Iterable[bytes]) -> int:
+        raise storage_full(f"cannot write blob {name}")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(site.held.blobs, "put", full)
+        assert site.queries.export(RUN) is None
+    assert site.queries.export(RUN) is not None
 
 
 def test_no_such_run(site: Site) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from holdfast.errors import NotFoundError
+from holdfast.errors import NotFoundError, RefusedError
 from holdfast.ids import RunPath
 from holdfast.server.blobstore import BlobStore
 from holdfast.server.history import JournalSource, plain_table
@@ -60,7 +60,10 @@ def export_of(stores: Stores, run: RunPath) -> Export | None:
         parts = plain_table(source, stores.blobs)
         if parts is None:
             return None
-        size = stores.blobs.put(name, parts)
+        try:
+            size = stores.blobs.put(name, parts)
+        except RefusedError:
+            return None  # the disk is full; rows can be read by pages all the same
     return Export(size, stores.blobs, name)
 
 
