@@ -153,10 +153,7 @@ def _step(arguments: _Arguments, name: str) -> int | None:
 def _parquet(source: Any, context: Context, arguments: _Arguments) -> dict[str, Any]:
     """All rows as one file, of a run of which a client reads in it exactly what was logged.
 
-    Else all of its rows are said to be live, for then clients ask for pages. In a table, rows that
-    lack a key have None for it, and a scan of some keys gives them all the same. And a client keeps
-    the file for ever by the run's name alone: it would go on reading the old one when the run goes
-    on.
+    Else all of its rows are said to be live, for then clients ask for pages: docs/decisions/0026.
     """
     del arguments
     entry: RunEntry = source["entry"]
