@@ -12,9 +12,8 @@ import heapq
 import queue
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
 from typing import Protocol
@@ -22,7 +21,7 @@ from typing import Protocol
 from holdfast.errors import AuthError, HoldfastError, RefusedError, StorageError
 from holdfast.rundir import RunDir, WriterState, writer_of
 from holdfast.sync.context import Context, Wishes
-from holdfast.sync.crew import Crew, Done
+from holdfast.sync.crew import Crew, Done, Lane
 from holdfast.sync.followed import Followed, Sighting, Turn
 from holdfast.sync.outage import Outage, is_of_server
 from holdfast.sync.receipts import Kept, is_deletion, is_pending
@@ -145,10 +144,10 @@ class Watcher:
         self._probe = Crew("probe", 1, self._done)
         self._rounds = Rounds(clock())
         self._inspector = Crew("rounds", 1, self._done)
-        self._lanes = {
-            "journal": _Lane(Crew("journal", terms.jobs, self._done)),
-            "files": _Lane(Crew("files", _FILE_THREADS, self._done)),
-            "large": _Lane(Crew("large", _LARGE_THREADS, self._done)),
+        self._lanes: dict[str, Lane[tuple[Followed, Turn]]] = {
+            "journal": Lane(Crew("journal", terms.jobs, self._done)),
+            "files": Lane(Crew("files", _FILE_THREADS, self._done)),
+            "large": Lane(Crew("large", _LARGE_THREADS, self._done)),
         }
         self._noted_at = clock() - _STATE_SECONDS
         self._lasting = any(source.lasting for source in sources)
@@ -316,19 +315,19 @@ class Watcher:
 
     def _queue(self, run: Followed, now: float) -> None:
         for turn in run.due(now, files=self._terms.files()):
-            lane = self._lanes[_LANES[turn]]
-            if turn not in run.queued:
-                run.queued.add(turn)
-                lane.waiting.append((run, turn))
+            urgent = run.is_urgent(turn, now)
+            if turn not in run.queued or (urgent and not run.queued[turn]):
+                run.queued[turn] = urgent
+                self._lanes[_LANES[turn]].add((run, turn), urgent=urgent)
 
     def _hand_out(self) -> None:
         context = self._context
         if context is None or not self.outage.open:
             return
         for lane in self._lanes.values():
-            while lane.waiting and lane.crew.free:
-                run, turn = lane.waiting.popleft()
-                run.queued.discard(turn)
+            while lane.crew.free and (taken := lane.take()):
+                run, turn = taken
+                run.queued.pop(turn, None)
                 if turn in run.due(self._clock(), files=self._terms.files()):
                     its = replace(context, wishes=self._terms.wishes(run.run_dir))
                     work = run.begin(turn, its, self._terms.files)
@@ -392,14 +391,6 @@ def _is_waited_for(error: HoldfastError) -> bool:
     if isinstance(error, RefusedError):
         return is_of_server(error) or error.status >= 500
     return is_of_server(error) and not isinstance(error, (AuthError, UntrustedError))
-
-
-@dataclass
-class _Lane:
-    """Turns of one kind that wait, in order, and the threads that do them."""
-
-    crew: Crew
-    waiting: deque[tuple[Followed, Turn]] = field(default_factory=deque)
 
 
 class _Place:
