@@ -28,7 +28,7 @@ from holdfast.journal import Frame, scan
 from holdfast.records import encode
 from holdfast.records.decode import kind, parse
 from holdfast.rundir import RunDir
-from holdfast.wire import digest_of
+from holdfast.wire import digest_of, journal_id
 
 __all__ = ["FAULTS", "Fault", "Place", "Said", "fault", "readable_rows"]
 
@@ -184,8 +184,12 @@ class Place:
         data = run_dir.journal.read_bytes()
         run = self.server.api().run(f"local/{self.project}/{run_dir.run_id}")
         assert list(run.scan_history()) == readable_rows(data)
-        (journal,) = run.load().to_json()["journals"]
-        assert journal["position"] == scan(data)[-1].end
+        items = scan(data)
+        # What the run was changed to at the server stands in a journal of the server's own.
+        said = [item.payload for item in items if isinstance(item, Frame)]
+        own = journal_id(next((one for one in said if kind(one) == "run"), said[0]))
+        (journal,) = (one for one in run.load().to_json()["journals"] if one["journal"] == own)
+        assert journal["position"] == items[-1].end
         there = {file.name: (file.size, file.digest) for file in run.files()}
         files = {
             path.relative_to(run_dir.files).as_posix(): path
