@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 from functools import partial
+from itertools import cycle, islice, product
 
 import psutil
 import pytest
@@ -18,6 +19,7 @@ from sync.making import append_rows, rows, start_run
 from holdfast.journal import Writer
 from holdfast.records import encode
 
+_FEW_MOMENTS = 6
 _NOTHING = "nothing: it goes on by itself"
 _AGAIN = "`holdfast sync` again"
 _HOLDFAST_RUN = (sys.executable, "-m", "holdfast", "run", "--")
@@ -117,8 +119,15 @@ for _how, (_, _says) in _BREAKS.items():
         )
 
 
-@pytest.mark.parametrize("way", _WAYS)
-@pytest.mark.parametrize("how", _BREAKS)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """All of them in `make crash`; in `make test` each way and each break, once."""
+    if "how" in metafunc.fixturenames:
+        pairs = list(product(_BREAKS, _WAYS))
+        if metafunc.config.getoption("--crash-moments") <= _FEW_MOMENTS:
+            pairs = list(zip(islice(cycle(_BREAKS), len(_WAYS)), _WAYS, strict=True))
+        metafunc.parametrize(("how", "way"), pairs)
+
+
 def test_what_passes(place: Place, how: str, way: str) -> None:
     place.row = FAULTS[_what(how, way)]
     _BREAKS[how][0](place)

@@ -274,6 +274,8 @@ class Watcher:
         self._probe.took()
         terms, viewer = self._terms, done.result
         if done.error is None:
+            if self._context is None and self.outage.error is None:
+                terms.report.say(f"{terms.base_url} answers: runs are sent now")
             self._context = Context(
                 terms.transport, terms.base_url, viewer, terms.report, stop=self._stop
             )
