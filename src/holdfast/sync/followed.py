@@ -97,7 +97,7 @@ class Followed:
         writer: tells how its writer is; asked from any thread.
 
     Attributes:
-        next_look: when it should be looked at again.
+        next_look: when it should be looked at again; changed by `seen`, `unseen` and `wake` only.
         size: of the journal at the last look.
         position: where the server stands in the journal.
         waiting: bytes of files that wait.
@@ -210,7 +210,7 @@ class Followed:
 
     def wake(self, now: float) -> None:
         """It rests, and has something to send: all of it is looked at from the beginning."""
-        self.resting, self._asked_at = False, None
+        self.resting, self._asked_at, self.next_look = False, None, now
         self._forget_progress(now)
 
     def _pause(self, now: float) -> None:
@@ -398,7 +398,6 @@ class Followed:
         self.outcome = Outcome(self.run_dir, outcome.state, outcome.run)
         self.resting, self.since, self.waiting, self.position = True, 0.0, 0, self.size
         self._forget_progress(now)
-        self._pause(now)
         return outcome
 
     def _ship(self, context: Context, writer: WriterState) -> Shipped:

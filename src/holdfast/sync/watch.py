@@ -132,6 +132,7 @@ class Watcher:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.runs: dict[RunDir, Followed] = {}
+        self._homes: dict[RunDir, _Place] = {}
         self.outage = Outage(terms.report.say, clock=clock)
         self._terms = terms
         self._note = note
@@ -231,7 +232,7 @@ class Watcher:
                 run = Followed(
                     run_dir, now, position=position, resting=resting, writer=self._terms.writer
                 )
-                self.runs[run_dir] = run
+                self.runs[run_dir], self._homes[run_dir] = run, place
                 place.add(run)
                 if resting:
                     self._rounds.add(run, now, soon=True)
@@ -259,6 +260,7 @@ class Watcher:
 
     def _lost(self, place: _Place, run: Followed) -> None:
         self.runs.pop(run.run_dir, None)
+        self._homes.pop(run.run_dir, None)
         place.source.forget(run.run_dir)
         if not run.resting:
             error = StorageError(f"{run.run_dir.journal} is gone", "it may have been moved")
@@ -310,6 +312,7 @@ class Watcher:
             # One that was deleted is asked about: somebody may have wanted it again.
             if run.resting and (run.run_dir in changed or run.deleted is not None):
                 run.wake(now)
+                self._homes[run.run_dir].add(run)
             elif run.resting:
                 self._rounds.add(run, now)
 
@@ -373,7 +376,7 @@ class Watcher:
     def _finished(self, run: Followed, outcome: Outcome) -> None:
         self._terms.tell(outcome)
         if not self._lasting:
-            del self.runs[run.run_dir]
+            del self.runs[run.run_dir], self._homes[run.run_dir]
 
     def _hear(self, limit: float) -> None:
         """Take in what the threads did, waiting for a first thing at most ``limit`` seconds."""
@@ -414,14 +417,16 @@ class _Place:
         return self.scanned and not self.source.lasting
 
     def add(self, run: Followed) -> None:
-        """Look at a run when it is time."""
+        """Look at a run when it is time, and not when it was to be looked at before."""
         heapq.heappush(self._looks, (run.next_look, next(self._order), run))
 
     def take_due(self, now: float) -> list[Followed]:
         """Runs that should be looked at now; not too many, so that others get their turn."""
         due: list[Followed] = []
         while self._looks and self._looks[0][0] <= now and len(due) < _LOOKS_A_JOB:
-            due.append(heapq.heappop(self._looks)[2])
+            at, _, run = heapq.heappop(self._looks)
+            if at == run.next_look:
+                due.append(run)
         return due
 
 
