@@ -151,6 +151,8 @@ class JournalRow:
     first_row: str | None
     label: str
     exit_code: int | None
+    runtime_since: int
+    records: str
 
     @property
     def ended(self) -> bool:
@@ -389,6 +391,7 @@ _JOURNAL_COLUMNS = (
         "last_step",
     ),
     *("complete", "writer", "claim", "replaces", "first_row", "label", "exit_code"),
+    *("runtime_since", "records"),
 )
 
 # Made once: whoever looks up one run asks for these.
