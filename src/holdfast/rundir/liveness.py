@@ -60,7 +60,7 @@ def writer_of(run_dir: RunDir) -> WriterState:
     Not locked means gone only on the machine that the journal's header names. Elsewhere, where
     there are no locks, and for journals that name no machine (other clients' journals), five
     minutes of silence decide. Of another machine's journal on a filesystem that machines share the
-    lock is not even asked for (docs/decisions/0025).
+    lock is not even asked for (docs/decisions/0026).
     """
     try:
         shared = is_shared(run_dir.path)
