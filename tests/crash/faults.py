@@ -26,7 +26,7 @@ from sync.staging import files_of
 from holdfast.errors import NotFoundError
 from holdfast.journal import Frame, scan
 from holdfast.records import encode
-from holdfast.records.decode import kind, parse
+from holdfast.records.decode import add_runtime, kind, parse
 from holdfast.rundir import RunDir
 from holdfast.wire import digest_of, journal_id
 
@@ -255,10 +255,13 @@ class Place:
 
 
 def readable_rows(data: bytes) -> list[dict[str, Any]]:
-    """The rows of all frames that check."""
-    found = []
+    """The rows of all frames that check, with the runtime that their journal tells for them."""
+    found, since = [], 0
     for item in scan(data):
-        if isinstance(item, Frame) and kind(item.payload) == "history":
+        if isinstance(item, Frame) and kind(item.payload) == "run":
+            since = parse(item.payload).run.runtime_since or since
+        elif isinstance(item, Frame) and kind(item.payload) == "history":
             said = parse(item.payload).history.item
-            found.append({"".join(i.nested_key) or i.key: json.loads(i.value_json) for i in said})
+            row = {"".join(i.nested_key) or i.key: json.loads(i.value_json) for i in said}
+            found.append(add_runtime(row, since))
     return found
