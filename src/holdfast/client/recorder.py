@@ -28,9 +28,10 @@ class Journal(Protocol):
     """What a recorder needs of a journal's writer."""
 
     position: int
+    lock: threading.RLock
 
-    def append(self, payload: bytes) -> None:
-        """Write one record."""
+    def append_held(self, payload: bytes) -> None:
+        """Write one record; the caller holds `lock`."""
 
 
 class Beginning:
@@ -103,7 +104,7 @@ class Recorder:
         self.definitions = beginning.definitions
         self._warn = warn
         self._journal = journal
-        self._append = journal.append
+        self._append = journal.append_held
         self._encoder = encode.HistoryEncoder()
         self._encode = self._encoder.encode
         self._may_restart = beginning.resumed
@@ -119,7 +120,7 @@ class Recorder:
         self._last_time = self._open_time = self.runtime_since
         self._last_step = self.step
         # Reentrant, so that a call that breaks into this thread's own can see that it does.
-        self._lock = threading.RLock()
+        self._lock = journal.lock
         self._inside = False
         self._waiting: deque[Callable[[], None]] = deque()
         self._afterwards: list[Callable[[], None]] = []
