@@ -153,7 +153,7 @@ def _step(arguments: _Arguments, name: str) -> int | None:
 def _parquet(source: Any, context: Context, arguments: _Arguments) -> dict[str, Any]:
     """All rows as one file, of a run of which a client reads in it exactly what was logged.
 
-    Else all of its rows are said to be live, for then clients ask for pages: docs/decisions/0026.
+    Else all of its rows are said to be live, for then clients ask for pages: docs/decisions/0027.
     """
     del arguments
     entry: RunEntry = source["entry"]
