@@ -53,7 +53,7 @@ export function journalSentences(journal: Journal): string[] {
   else if (writer === "client") sentences.push("A wandb client sends it live.");
   else sentences.push(writer === "gone" ? "It has no exit record, and its writer is gone." : "It has no exit record; nothing is known of its writer.");
   if (replaces.length > 0) sentences.push("It was repaired: it stands for a damaged journal.");
-  if (unknown > 0) sentences.push(`This server does not know what ${plural(unknown, "record")} ${unknown === 1 ? "says" : "say"}; kept as sent.`);
+  if (unknown > 0) sentences.push(`${plural(unknown, "record")} of kinds that this server does not know, kept as they came.`);
   if (gaps.length > 0) {
     const lost = gaps.reduce((sum, [start, end]) => sum + end - start, 0);
     sentences.push(`${plural(gaps.length, "gap")}: ${formatBytes(lost)} could not be read (${gaps.map(gapWords).join("; ")}).`);

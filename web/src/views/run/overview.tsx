@@ -34,7 +34,7 @@ function Alerts({ alerts }: { alerts: readonly Alert[] }) {
       {counted(alerts).map(([key, { alert, times }]) => (
         <article key={key} className="alert">
           <p>
-            <span className={`badge ${alert.level.toLowerCase()}`}>{alert.level.toLowerCase()}</span> <strong>{alert.title}</strong>
+            <span className="badge" data-level={alert.level.toLowerCase()}>{alert.level.toLowerCase()}</span> <strong>{alert.title}</strong>
             {times > 1 && <span className="muted"> {formatCount(times)} times</span>}
           </p>
           {alert.text && <p className="notes">{alert.text}</p>}
