@@ -99,8 +99,9 @@ def stop_requested(base: Base, run: RunPath) -> bool:
 
 def current(base: Base, run: RunPath) -> str | None:
     """The journal that edits and files of a run go to; None when it has none."""
-    target = _look(base, run, "edits")[1]
-    return None if target is None else target.journal
+    with base.store.read() as tx:
+        last = journals.last_role(tx, run)
+    return last[0] if last is not None and last[1] else None
 
 
 def _look(base: Base, run: RunPath, role: str) -> tuple[Held, HeldJournal | None]:

@@ -40,7 +40,8 @@ def name_files(
                 raise NotFoundError(f"no journal {journal} of run {run}", "send its chunks first")
             digests = (*(file.digest for file in files), *(digest for digest, _ in blobs))
             known = contents.known(tx, run.entity, digests)
-            there = {file.path: file for file in contents.files_of(tx, held.pk)}
+            paths = [file.path for file in files]
+            there = {file.path: file for file in contents.files_of(tx, held.pk, paths)}
         packed = _pack(base, [blob for blob in blobs if blob[0] not in known])
         known.update((content.digest, content) for content in packed)
         _check_sizes(files, known)
@@ -53,8 +54,9 @@ def name_files(
                 contents.add(tx, run.entity, packed, base.clock())
                 contents.name(tx, held.pk, new, there, base.clock())
                 # what a claim said of the files is not so any more
-                journals.update_at(tx, held.pk, held.position, {"claim": None, "claim_at": None})
-                runs.update_run(tx, held.run_pk, merge.heads(runs.facts_of(tx, held.run_pk)))
+                claimed = journals.drop_claim(tx, held.pk)
+                heads = merge.heads(runs.facts_of(tx, held.run_pk)) if claimed else {}
+                runs.update_run(tx, held.run_pk, heads)
     return list(dict.fromkeys(file.digest for file in files if file.digest not in known))
 
 

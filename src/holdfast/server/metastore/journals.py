@@ -29,8 +29,10 @@ __all__ = [
     "add_segments",
     "claimed_at",
     "create",
+    "drop_claim",
     "find",
     "held",
+    "last_role",
     "last_stretch",
     "make_project",
     "move_flushed",
@@ -130,6 +132,14 @@ _CLAIMED_AT = (
         journals.c.position >= bindparam("the_position"),
     )
 )
+_LAST_ROLE = (
+    select(journals.c.journal, journals.c.role)
+    .join(runs, runs.c.id == journals.c.run_pk)
+    .join(projects, projects.c.id == runs.c.project_id)
+    .where(IS_RUN)
+    .order_by(journals.c.started_at.desc(), journals.c.journal.desc())
+    .limit(1)
+)
 _HELD_BY_KEY = select(*_HELD).where(journals.c.id == bindparam("the_journal"))
 _INSERT_RUN = insert(runs)
 _INSERT_JOURNAL = insert(journals)
@@ -142,6 +152,11 @@ _FIND_RUN = select(runs.c.id).where(
 )
 _UPDATE_AT = update(journals).where(
     journals.c.id == bindparam("the_journal"), journals.c.position == bindparam("the_position")
+)
+_DROP_CLAIM = (
+    update(journals)
+    .where(journals.c.id == bindparam("the_journal"), journals.c.claim.is_not(None))
+    .values(claim=None, claim_at=None)
 )
 _MOVE_FLUSHED = update(journals).where(
     journals.c.id == bindparam("the_journal"), journals.c.flushed == bindparam("the_flushed")
@@ -189,6 +204,12 @@ def held(tx: Transaction, pk: int) -> HeldJournal:
     return HeldJournal(*tuple(tx.execute(_HELD_BY_KEY, {"the_journal": pk}).one()))
 
 
+def last_role(tx: Transaction, run: RunPath) -> tuple[str, str] | None:
+    """The last journal of a run in reading order, and its role; None when it has none."""
+    row = tx.execute(_LAST_ROLE, run._asdict()).first()
+    return None if row is None else (row[0], row[1])
+
+
 def create(tx: Transaction, run: RunPath, journal: str, now: float) -> HeldJournal:
     """Make the rows of a journal, and of its run and project where they are missing."""
     names: dict[str, Any] = run._asdict()
@@ -222,6 +243,11 @@ def update_at(tx: Transaction, pk: int, position: int, values: Mapping[str, Any]
     """Change a journal's row if it still stands at ``position``; False when it does not."""
     where = {"the_journal": pk, "the_position": position}
     return bool(tx.execute(_UPDATE_AT, {**values, **where}).rowcount)
+
+
+def drop_claim(tx: Transaction, pk: int) -> bool:
+    """Forget what was claimed of a journal; False when nothing was."""
+    return bool(tx.execute(_DROP_CLAIM, {"the_journal": pk}).rowcount)
 
 
 def add_piece(tx: Transaction, pk: int, piece: HeldPiece) -> None:
