@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from holdfast import journal as framing
 from holdfast.errors import RefusedError
 from holdfast.ids import RunPath
 from holdfast.records.batch import Batch
@@ -23,7 +22,6 @@ from holdfast.server.ingest.errors import PositionMismatch
 from holdfast.server.metastore import journals, runs
 from holdfast.server.metastore.journals import HeldJournal
 from holdfast.server.metastore.runs import JournalFacts, RunSaid
-from holdfast.wire import journal_id
 
 __all__ = ["Held", "Say", "append", "counts", "current", "stop_requested"]
 
@@ -73,7 +71,7 @@ def _append(
         payloads = say(held)
         try:
             if payloads and kind(payloads[0]) == "header":
-                _begin(base, run, payloads, writer)
+                chunks.begin(base, run, chunks.Told(payloads, rows), writer)
             elif target is not None and held.replay is not None:
                 told = chunks.Told(payloads, rows)
                 chunks.add(base, run, target, held.replay, told, writer)
@@ -112,7 +110,7 @@ def _look(base: Base, run: RunPath, role: str) -> tuple[Held, HeldJournal | None
         facts = runs.facts_of(tx, said.pk)
         key = _target(facts, role)
         target = None if key is None else journals.held(tx, key)
-        greatest = runs.greatest_step(tx, said.pk)
+        greatest = runs.greatest_step(tx, said.pk) if said.rows else None
     replay = None if target is None else Replay.from_json(target.replay)
     # Of a run that a sender brought, the lines are its rows; its console was never sent as lines.
     counts = StreamCounts(history=said.rows)
@@ -130,9 +128,3 @@ def _target(facts: Sequence[JournalFacts], role: str) -> int | None:
     if role == "edits":
         return facts[-1].pk if facts and facts[-1].role else None
     return next((one.pk for one in reversed(facts) if one.role == role), None)
-
-
-def _begin(base: Base, run: RunPath, payloads: Sequence[bytes], writer: str) -> None:
-    named = next(payload for payload in payloads if kind(payload) == "run")
-    data = framing.frames(payloads, 0)
-    chunks.take(base, run, journal_id(named), (0, data), writer)
