@@ -31,7 +31,7 @@ __all__ = [
     "create",
     "drop_claim",
     "find",
-    "held",
+    "last_of",
     "last_role",
     "last_stretch",
     "make_project",
@@ -69,6 +69,7 @@ class HeldJournal:
     last_step: int | None
     complete: bool
     claim: str | None
+    role: str = ""
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,7 @@ _HELD = (
     journals.c.last_step,
     journals.c.complete,
     journals.c.claim,
+    journals.c.role,
 )
 
 
@@ -140,7 +142,13 @@ _LAST_ROLE = (
     .order_by(journals.c.started_at.desc(), journals.c.journal.desc())
     .limit(1)
 )
-_HELD_BY_KEY = select(*_HELD).where(journals.c.id == bindparam("the_journal"))
+_LAST_OF = (
+    select(*_HELD)
+    .where(journals.c.run_pk == bindparam("the_run"))
+    .order_by(journals.c.started_at.desc(), journals.c.journal.desc())
+    .limit(1)
+)
+_LAST_OF_ROLE = _LAST_OF.where(journals.c.role == bindparam("the_role"))
 _INSERT_RUN = insert(runs)
 _INSERT_JOURNAL = insert(journals)
 _INSERT_PROJECT = insert(projects)
@@ -199,9 +207,13 @@ def claimed_at(tx: Transaction, run: RunPath, journal: str, position: int) -> fl
     return None if at is None else float(at)
 
 
-def held(tx: Transaction, pk: int) -> HeldJournal:
-    """A journal by its key."""
-    return HeldJournal(*tuple(tx.execute(_HELD_BY_KEY, {"the_journal": pk}).one()))
+def last_of(tx: Transaction, run_pk: int, role: str | None = None) -> HeldJournal | None:
+    """The last journal of a run in reading order, or the last of a role; None without one."""
+    if role is None:
+        row = tx.execute(_LAST_OF, {"the_run": run_pk}).first()
+    else:
+        row = tx.execute(_LAST_OF_ROLE, {"the_run": run_pk, "the_role": role}).first()
+    return None if row is None else HeldJournal(*tuple(row))
 
 
 def last_role(tx: Transaction, run: RunPath) -> tuple[str, str] | None:
