@@ -4,7 +4,8 @@ A truth is what a script told: ``rows`` [{_step, key: value}], ``summary``, ``co
 {stream: [line]}, ``files`` {path: SHA-256}, and ``state``, ``exit_code``, ``tags``, ``notes``,
 ``name``, ``group``, ``job_type``; ``summary_has``, ``config_has`` and ``rows_have`` where a
 framework logs more than the script knows. What it does not name is not compared. Names that begin
-with an underscore are the client's own book-keeping and are not compared, but for ``_step``.
+with an underscore are the client's own book-keeping: ``_step`` is compared, ``_timestamp`` and
+``_runtime`` must be there, except for the one that the truth's ``may_lack`` names.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ def _all(truth: Mapping[str, Any], run: Any, downloads: Path) -> Iterator[str]:
     yield from _about(truth, run)
     if "rows" in truth or "rows_have" in truth:
         held = list(run.scan_history())
-        yield from _rows(truth["rows"], held) if "rows" in truth else ()
+        own = {"_timestamp", "_runtime"} - {truth.get("may_lack")}
+        yield from _rows(truth["rows"], held, sorted(own)) if "rows" in truth else ()
         yield from _rows_have(truth.get("rows_have", ()), held)
     for name, values in (("config", run.config), ("summary", _said(run.summary))):
         if name in truth:
@@ -59,7 +61,9 @@ def _about(truth: Mapping[str, Any], run: Any) -> Iterator[str]:
         yield f"tags are {run.tags!r} and not {truth['tags']!r}"
 
 
-def _rows(wanted: Sequence[Mapping[str, Any]], held: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def _rows(
+    wanted: Sequence[Mapping[str, Any]], held: Sequence[Mapping[str, Any]], own: Sequence[str]
+) -> Iterator[str]:
     if len(wanted) != len(held):
         yield f"{len(held)} rows and not {len(wanted)}"
     for want, row in zip_longest(wanted, held):
@@ -73,7 +77,7 @@ def _rows(wanted: Sequence[Mapping[str, Any]], held: Sequence[Mapping[str, Any]]
             yield from _mappings(f"row {want['_step']}", want, row)
             yield from (
                 f"row {want['_step']} has no {key}"
-                for key in ("_timestamp", "_runtime")
+                for key in own
                 if not isinstance(row.get(key), int | float)
             )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from holdfast.journal import Frame, Gap, Reader
-from holdfast.records.decode import history_row, kind, parse
+from holdfast.records.decode import add_runtime, history_row, kind, parse
 from holdfast.records.replay import Applied, Replay
 from holdfast.rundir import RunDir, discover
 
@@ -45,7 +45,8 @@ def read(folder: Path | RunDir) -> Written:
     payloads = [item.payload for item in items if isinstance(item, Frame)]
     replay = Replay()
     applied = replay.apply(payloads)
-    rows = [history_row(parse(p).history) for p in payloads if kind(p) == "history"]
+    said = [history_row(parse(p).history) for p in payloads if kind(p) == "history"]
+    rows = [add_runtime(row, replay.runtime_since) for row in said]
     gaps = [item for item in items if isinstance(item, Gap)]
     return Written(run_dir, replay, applied, [kind(p) for p in payloads], rows, gaps)
 

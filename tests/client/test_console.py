@@ -76,8 +76,10 @@ def test_much_text_at_once(tmp_path: Path) -> None:
 def test_text_is_kept_while_the_script_runs(tmp_path: Path) -> None:
     text = BEGIN + (
         "import time, os\nprint('early')\nend = time.monotonic() + 20\n"
-        "path = os.path.join(run.dir, 'output.log')\n"
-        "while not os.path.exists(path) and time.monotonic() < end:\n    time.sleep(0.02)\n"
+        "def kept(path):\n    return os.path.exists(path) and b'early' in open(path, 'rb').read()\n"
+        "log, journal = os.path.join(run.dir, 'output.log'), run._held.run_dir.journal\n"
+        "while not (kept(log) and kept(journal)) and time.monotonic() < end:\n"
+        "    time.sleep(0.02)\n"
         "os.kill(os.getpid(), 9) if os.name != 'nt' else os._exit(1)\n"
     )
     script(tmp_path, text)

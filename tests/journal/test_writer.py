@@ -163,13 +163,19 @@ def test_eight_threads(path: Path) -> None:
 
 
 _FORK = """
-import os, signal, sys
+import os, signal, sys, threading
 from holdfast.journal import Writer
 writer = Writer(sys.argv[1], fsync="interval", interval=0.001)
 writer.append(b"parent 1")
-# As if other threads of the parent were inside at the moment of the fork.
-writer._lock.acquire()
-writer._stop._cond.acquire()
+# Other threads of the parent are inside at the moment of the fork.
+inside, over = threading.Event(), threading.Event()
+def hold():
+    with writer.lock, writer._stop._cond:
+        inside.set()
+        over.wait()
+other = threading.Thread(target=hold)
+other.start()
+inside.wait()
 child = os.fork()
 if child == 0:
     signal.alarm(20)
@@ -178,8 +184,8 @@ if child == 0:
     writer.close()
     assert (writer.lost, writer.fileno(), writer.closed) == (1, -1, True)
     os._exit(7)
-writer._stop._cond.release()
-writer._lock.release()
+over.set()
+other.join()
 assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
 writer.append(b"parent 2")
 writer.close()

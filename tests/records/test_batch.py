@@ -15,13 +15,14 @@ from records.values_made import NUMBERS, values
 
 from holdfast.records import batch as batch_module
 from holdfast.records.batch import Batch, batches
-from holdfast.records.decode import history_row, parse
+from holdfast.records.decode import add_runtime, history_row, parse
 from holdfast.records.encode import HistoryEncoder
+from holdfast.records.plain_rows import PlainRows
 from holdfast.records.schema import Record
 
 
-def one_by_one(payloads: list[bytes]) -> list[dict[str, Any]]:
-    return [history_row(parse(payload).history) for payload in payloads]
+def one_by_one(payloads: list[bytes], since: int) -> list[dict[str, Any]]:
+    return [add_runtime(history_row(parse(payload).history), since) for payload in payloads]
 
 
 def unfolded(found: list[Batch]) -> list[dict[str, Any]]:
@@ -36,9 +37,9 @@ def unfolded(found: list[Batch]) -> list[dict[str, Any]]:
     return rows
 
 
-def check(payloads: list[bytes]) -> list[Batch]:
-    found = batches(payloads)
-    wanted, rows = one_by_one(payloads), unfolded(found)
+def check(payloads: list[bytes], since: int = 0) -> list[Batch]:
+    found = batches(payloads, since)
+    wanted, rows = one_by_one(payloads, since), unfolded(found)
     assert len(rows) == len(wanted)
     for one, other in zip(wanted, rows, strict=True):
         assert same(one, other)
@@ -205,3 +206,56 @@ def test_bytes_made_to_be_slow(ending: bytes) -> None:
     rows = unfolded(batches([*payloads[:3], slow]))
     assert [row["slow"] for row in rows[:3]] == [0, 1, 2]
     assert time.process_time() - began < 20  # exponential time would be years
+
+
+SINCE = 1_795_225_837_286
+
+
+def test_rows_that_leave_their_runtime_out_get_it_and_stay_in_one_batch() -> None:
+    encoder = PlainRows(SINCE)
+    payloads = []
+    for step in range(500):
+        payload = encoder.encode({"loss": step / 7, "n": step}, step, SINCE + 20 * step)
+        assert payload is not None
+        payloads.append(payload)
+    _, batch = check(payloads, SINCE)  # the first of a kind is looked at by itself
+    assert batch.keys == ("loss", "n", "_timestamp", "_runtime")
+    assert batch.values(3) == [step / 50 for step in range(1, 500)]
+    assert batch.row(6)[3] == 0.14
+    said = [b"_runtime" in payload for payload in payloads]
+    assert sum(said) == 10
+    last = batches(payloads)[-1]  # without knowing from when, nothing is made up
+    assert "_runtime" not in last.keys
+
+
+_times = st.one_of(
+    st.integers(-(10**6), 10**13).map(lambda ms: ms / 1000),
+    st.integers(-(10**15), 10**15),
+    st.floats(),
+    st.sampled_from(["1", True, None, 10**400]),
+)
+
+
+@given(
+    rows=st.lists(
+        st.tuples(
+            st.sampled_from([(), ("a",), ("a", "b"), ("b", "a")]),
+            st.lists(st.sampled_from(["_timestamp", "_runtime"]), unique=True, max_size=2),
+            _times,
+        ),
+        max_size=12,
+    ),
+    since=st.sampled_from([0, 1, SINCE, -5]),
+    repeat=st.integers(1, 3),
+)
+@settings(max_examples=300, deadline=None)
+def test_whatever_stands_where_times_stand(
+    rows: list[tuple[tuple[str, ...], list[str], Any]], since: int, repeat: int
+) -> None:
+    encoder = HistoryEncoder()
+    payloads = [
+        encoder.encode({**dict.fromkeys(keys, 0.5), **dict.fromkeys(clocks, time)}, step)
+        for step, (keys, clocks, time) in enumerate(rows)
+        for _ in range(repeat)
+    ]
+    check(payloads, since)

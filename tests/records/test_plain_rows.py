@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from holdfast.records.decode import history_row, parse
+from holdfast.records.decode import add_runtime, history_row, parse
 from holdfast.records.encode import HistoryEncoder
 from holdfast.records.plain_rows import PlainRows, opened
 
@@ -19,7 +19,7 @@ NOW, RUNTIME = 1795225837286, 12345
 
 def both(row: dict[str, Any], step: int) -> tuple[Any, Any]:
     """The row as each of the two wrote it, read back."""
-    fast = PlainRows().encode(row, step, NOW, RUNTIME)
+    fast = PlainRows(NOW - RUNTIME).encode(row, step, NOW)
     assert fast is not None
     times = {"_timestamp": NOW / 1000, "_runtime": RUNTIME / 1000}
     slow = HistoryEncoder().encode({**row, **times}, step)
@@ -52,16 +52,17 @@ def test_keys(key: str) -> None:
 
 def test_many_rows_of_changing_shape() -> None:
     chance = random.Random(7)
-    encoder, slow = PlainRows(), HistoryEncoder()
+    encoder, slow = PlainRows(NOW), HistoryEncoder()
     for step in range(3000):
         names = chance.sample([f"metric{n}" for n in range(12)], chance.randrange(1, 9))
         row = {name: chance.choice((chance.random(), chance.randrange(10**6))) for name in names}
         now = NOW + step // 3
-        fast = encoder.encode(row, step, now, now - NOW)
+        fast = encoder.encode(row, step, now)
         assert fast is not None
         times = {"_timestamp": now / 1000, "_runtime": (now - NOW) / 1000}
         expected = slow.encode({**row, **times}, step)
-        assert history_row(parse(fast).history) == history_row(parse(expected).history)
+        found = add_runtime(history_row(parse(fast).history), NOW)
+        assert found == history_row(parse(expected).history)
 
 
 def test_rows_of_all_sizes() -> None:
@@ -71,9 +72,41 @@ def test_rows_of_all_sizes() -> None:
 
 
 def test_a_clock_that_was_set_back() -> None:
-    payload = PlainRows().encode({"a": 1}, 0, NOW, -5000)
+    payload = PlainRows(NOW + 5000).encode({"a": 1}, 0, NOW)
     assert payload is not None
     assert history_row(parse(payload).history)["_runtime"] == 0
+
+
+def test_each_kind_of_row_tells_its_runtime_once_a_second() -> None:
+    encoder = PlainRows(NOW)
+    told: dict[str, list[int]] = {"a": [], "b": []}
+    for moment in range(0, 3500, 100):
+        for key, times in told.items():
+            if key == "b" and moment < 500:
+                continue
+            payload = encoder.encode({key: 0.5}, 0, NOW + moment)
+            assert payload is not None
+            row = history_row(parse(payload).history)
+            assert row["_timestamp"] == (NOW + moment) / 1000
+            if "_runtime" in row:
+                assert row["_runtime"] == moment / 1000
+                times.append(moment)
+    assert told == {"a": [0, 1000, 2000, 3000], "b": [500, 1000, 2000, 3000]}
+
+
+def test_more_names_than_are_kept_ready() -> None:
+    encoder = PlainRows(NOW)
+    for number in range(2500):
+        payload = encoder.encode({f"k{number}": 0.5, "a": 1}, number, NOW)
+        assert payload is not None
+        row = history_row(parse(payload).history)
+        assert row == {
+            f"k{number}": 0.5,
+            "a": 1,
+            "_timestamp": NOW / 1000,
+            "_runtime": 0,
+            "_step": number,
+        }
 
 
 class _Half(float):
@@ -113,16 +146,16 @@ class _Half(float):
     ids=repr,
 )
 def test_what_is_handed_back(row: Any) -> None:
-    encoder = PlainRows()
-    assert encoder.encode(row, 0, NOW, RUNTIME) is None
-    assert encoder.encode(row, 0, NOW, RUNTIME) is None
-    assert encoder.encode({"a": 1}, 0, NOW, RUNTIME) is not None
+    encoder = PlainRows(NOW - RUNTIME)
+    assert encoder.encode(row, 0, NOW) is None
+    assert encoder.encode(row, 0, NOW) is None
+    assert encoder.encode({"a": 1}, 0, NOW) is not None
 
 
 @pytest.mark.parametrize("count", [1, 2, 5, 800])
 def test_an_open_row(count: int) -> None:
     row = {f"k{n}": n / 7 for n in range(count)}
-    payload = PlainRows().encode(row, 9, NOW, RUNTIME)
+    payload = PlainRows(NOW - RUNTIME).encode(row, 9, NOW)
     assert payload is not None
     record = parse(opened(payload))
     assert record.telemetry.open_row == parse(payload).history

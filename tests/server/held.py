@@ -98,6 +98,7 @@ class Held:
             tail_start=journal["flushed"],
             rows=journal["rows"],
             open_row=None if open_row is None else loads(open_row),
+            runtime_since=journal["runtime_since"],
         )
 
     def rows(self, run: RunPath = RUN, *, latest: bool = True) -> list[HistoryRow]:

@@ -42,6 +42,7 @@ def journal_of(
     before: Sequence[bytes] = (),
     after: Sequence[bytes] = (),
     exit_code: int | None = 0,
+    runtime_since: int = 0,
     **said: Any,
 ) -> Made:
     """A journal of these rows; each is logged at its ``_step``, or one after the one before.
@@ -53,17 +54,20 @@ def journal_of(
         before: records before the rows.
         after: records after them.
         exit_code: of the exit record; None leaves that out.
+        runtime_since: of the run record, Unix milliseconds; if not 0, rows say no ``_runtime``.
         said: further fields of the run record; ``config`` a mapping.
     """
     config = said.pop("config", None)
     encoder = HistoryEncoder()
     info = RunInfo(run_id, start_time=start_time, **said)
-    run_record = encode.run(info, config)
+    run_record = encode.run(info, config, runtime_since=runtime_since)
     payloads = [encode.header("holdfast test"), run_record, *before]
     step = -1
     for row in rows:
         step = row.get("_step", step + 1)
-        clock = {"_timestamp": start_time + step, "_runtime": float(step)}
+        clock = {"_timestamp": start_time + step}
+        if not runtime_since:
+            clock["_runtime"] = float(step)
         payloads.append(encoder.encode({**clock, **row, "_step": step}, step))
     payloads += after
     if exit_code is not None:

@@ -185,6 +185,7 @@ def test_a_run_record_that_is_lost_is_made_up(tmp_path: Path) -> None:
     assert said.run is not None
     assert (said.run.run_id, said.run.entity, said.run.project) == ("aaaa", "ann", "digits")
     assert said.run.start_time == pytest.approx(1.79e9)  # of the first row
+    assert said.runtime_since == 1_790_000_000_000  # so that rows after it may leave theirs out
     assert said.replaces == [other, first]  # as it is now, and as the receipt has it
 
 

@@ -28,9 +28,10 @@ class Journal(Protocol):
     """What a recorder needs of a journal's writer."""
 
     position: int
+    lock: threading.RLock
 
-    def append(self, payload: bytes) -> None:
-        """Write one record."""
+    def append_held(self, payload: bytes) -> None:
+        """Write one record; the caller holds `lock`."""
 
 
 class Beginning:
@@ -89,6 +90,7 @@ class Recorder:
 
     Attributes:
         step: the number of the next row, or of the open one.
+        runtime_since: when the run began, less what earlier stretches ran: Unix milliseconds.
         rows: rows recorded. dropped: rows not kept since their step was lower than the current.
     """
 
@@ -102,10 +104,9 @@ class Recorder:
         self.definitions = beginning.definitions
         self._warn = warn
         self._journal = journal
-        self._append = journal.append
+        self._append = journal.append_held
         self._encoder = encode.HistoryEncoder()
         self._encode = self._encoder.encode
-        self._encode_plain = PlainRows().encode
         self._may_restart = beginning.resumed
         self._open: dict[str, Any] | None = None
         self._open_payload: bytes | None = None
@@ -114,11 +115,12 @@ class Recorder:
         self._summary = dict(beginning.summary)
         self._told: dict[str, Any] = {}
         self._unfolded: dict[str, Any] = {}
-        self._origin = time_ns() // 1_000_000 - int(beginning.runtime * 1000)
-        self._last_time = self._open_time = self._origin
+        self.runtime_since = time_ns() // 1_000_000 - int(beginning.runtime * 1000)
+        self._encode_plain = PlainRows(self.runtime_since).encode
+        self._last_time = self._open_time = self.runtime_since
         self._last_step = self.step
         # Reentrant, so that a call that breaks into this thread's own can see that it does.
-        self._lock = threading.RLock()
+        self._lock = journal.lock
         self._inside = False
         self._waiting: deque[Callable[[], None]] = deque()
         self._afterwards: list[Callable[[], None]] = []
@@ -126,7 +128,7 @@ class Recorder:
     @property
     def runtime(self) -> float:
         """Seconds that the run has run, earlier stretches included."""
-        return max(0.0, time_ns() / 1e9 - self._origin / 1000)
+        return max(0.0, time_ns() / 1e9 - self.runtime_since / 1000)
 
     def log(
         self, data: Mapping[str, Any], step: int | None = None, commit: bool | None = None
@@ -143,7 +145,7 @@ class Recorder:
                 else:  # the fast case: a whole row of numbers, and nothing else to look at
                     now = time_ns() // 1_000_000
                     number = self.step
-                    payload = self._encode_plain(data, number, now, now - self._origin)
+                    payload = self._encode_plain(data, number, now)
                     if payload is None:
                         self._log(data, None, None)
                     else:
@@ -297,7 +299,7 @@ class Recorder:
         now = time_ns() // 1_000_000
         payload = None
         if self._plain:
-            payload = self._encode_plain(row, self.step, now, now - self._origin)
+            payload = self._encode_plain(row, self.step, now)
         if payload is None:
             self._add_to_open(row, now)
             if row and not closes:
@@ -319,7 +321,7 @@ class Recorder:
             self._plain = False
         if row:
             row.setdefault("_timestamp", now / 1000)
-            row["_runtime"] = max(now - self._origin, 0) / 1000
+            row["_runtime"] = max(now - self.runtime_since, 0) / 1000
             self._open_payload = None
             self._open_time = now
         merge(self._open, row)
@@ -381,7 +383,7 @@ class Recorder:
         if self._unfolded:
             self._summary.update(self._unfolded)
             self._summary["_timestamp"] = self._last_time / 1000
-            self._summary["_runtime"] = max(self._last_time - self._origin, 0) / 1000
+            self._summary["_runtime"] = max(self._last_time - self.runtime_since, 0) / 1000
             self._summary["_step"] = self._last_step
             self._unfolded = {}
 

@@ -213,9 +213,9 @@ def _open(
     host = platform.node()
     producer = f"holdfast/{version}"
     writer.append(encode.header(producer, host=host, pid=os.getpid(), boot_id=boot_id()))
-    writer.append(encode.run(info, config))
-    writer.append(encode.telemetry(platform.python_version(), version))
     recorder = Recorder(writer, beginning, notices.warn_once)
+    writer.append(encode.run(info, config, runtime_since=recorder.runtime_since))
+    writer.append(encode.telemetry(platform.python_version(), version))
     run = Run(info, settings, recorder, config, free_config=current.ipython() is not None)
     beside = Beside(run_dir, settings, recorder, run.config.as_dict, trouble)
     beside.log.note(f"holdfast {version}, pid {os.getpid()}, {settings!r}")

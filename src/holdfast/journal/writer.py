@@ -45,6 +45,7 @@ class Writer:
     Attributes:
         position: bytes that stand in the file as whole frames, header included.
         lost: payloads dropped because the disk said no for too long.
+        lock: what whoever writes holds; to be taken before `append_held`.
     """
 
     def __init__(
@@ -59,7 +60,7 @@ class Writer:
             raise UsageError(f"fsync policy {fsync!r} is unknown", f"use one of {_POLICIES}")
         self.path = Path(path)
         self.lost = 0
-        self._lock = threading.Lock()
+        self.lock = threading.RLock()
         self._on_error = on_error
         self._always = fsync == "always"
         self._waiting: deque[bytes] = deque()
@@ -103,20 +104,24 @@ class Writer:
         When the disk says no, the payload waits in memory instead (see `pending`, `lost`). After
         `close` or `abandon` the payload counts as lost.
         """
-        with self._lock:
-            if self._end != self.position:
-                self._settle()
-            if self._fd < 0:
-                self.lost += 1
-            elif self._waiting or not self.position:  # no header yet, or others wait before it
-                self._wait(payload)
-                self._retry()
-            elif not self._put(chunks(payload, self.position)):
-                self._wait(payload)
+        with self.lock:
+            self.append_held(payload)
+
+    def append_held(self, payload: bytes) -> None:
+        """`append` for who holds `lock` already: taking a lock twice is a twentieth of a `log`."""
+        if self._end != self.position:
+            self._settle()
+        if self._fd < 0:
+            self.lost += 1
+        elif self._waiting or not self.position:  # no header yet, or others wait before it
+            self._wait(payload)
+            self._retry()
+        elif not self._put(chunks(payload, self.position)):
+            self._wait(payload)
 
     def flush(self) -> None:
         """Try once more to write what waits for the disk."""
-        with self._lock:
+        with self.lock:
             self._next_try = 0.0
             self._retry()
 
@@ -141,7 +146,7 @@ class Writer:
         self._stop.set()
         if self._syncer is not None and self._syncer is not threading.current_thread():
             self._syncer.join(timeout=5)
-        with self._lock:
+        with self.lock:
             if self._fd < 0:
                 return
             self._next_try = 0.0
@@ -158,7 +163,7 @@ class Writer:
         # The lock may be held by a thread that does not exist in this process: it is not taken.
         # So may the lock inside the event; the thread that waits for it is not here either.
         fd, self._fd = self._fd, -1
-        self._lock = threading.Lock()
+        self.lock = threading.RLock()
         self._stop = threading.Event()
         self._syncer = None
         self._waiting = deque()

@@ -14,12 +14,14 @@ from itertools import islice
 from typing import Any
 
 from holdfast.errors import DamagedError
-from holdfast.records.decode import history_row, parse
+from holdfast.records.decode import add_runtime, history_row, parse
 from holdfast.records.values import loads, read_value
 
 __all__ = ["Batch", "Spelled", "batches", "number_values"]
 
 _NUMBER = rb"([-+.0-9eE]+|NaN|-?Infinity)"
+#: a time from which a row's `_runtime` can be told
+_MOMENT = rb"([0-9]{1,12}(?:\.[0-9]{1,3})?)"
 #: steps that are spelled as such; others take the slow way
 _WHOLE = rb"(-?[1-9][0-9]{0,17}|0)"
 #: longer rows and keys are rare, and the expression would be slow to make
@@ -82,19 +84,22 @@ class _Matched(Spelled):
     Who takes a journal in needs only the steps and the last row.
     """
 
-    def __init__(self, shape: _Shape, payloads: Sequence[bytes], steps: list[int | None]) -> None:
+    def __init__(
+        self, shape: _Shape, payloads: Sequence[bytes], steps: list[int | None], since: int
+    ) -> None:
         self.keys = shape.keys
         self.steps = steps
         self._shape = shape
         self._payloads = payloads
+        self._since = since
 
     @cached_property
     def columns(self) -> Sequence[Sequence[Any]]:  # type: ignore[override]
-        return self._shape.columns(self._payloads)
+        return self._shape.columns(self._payloads, self._since)
 
     def row(self, number: int) -> list[Any]:
         [payload] = self._payloads[number : number + 1]
-        return number_values([token for [token] in self._shape.columns([payload])])
+        return number_values([token for [token] in self._shape.columns([payload], self._since)])
 
 
 def number_values(tokens: Sequence[bytes]) -> list[Any]:
@@ -109,11 +114,15 @@ def number_values(tokens: Sequence[bytes]) -> list[Any]:
         return [read_value(token.decode()) for token in tokens]
 
 
-def batches(payloads: Sequence[bytes]) -> list[Batch]:
+def batches(payloads: Sequence[bytes], runtime_since: int = 0) -> list[Batch]:
     """The rows of ``history`` records, in order, in batches of rows with the same keys.
 
     A record that cannot be parsed is left out: its frame was whole, so nothing was damaged on
     the way, but whoever wrote it did not write a row.
+
+    Args:
+        payloads: the records.
+        runtime_since: what their journal says (see `encode.run`): rows without ``_runtime`` get it.
     """
     found: list[Batch] = []
     begin = 0
@@ -125,15 +134,18 @@ def batches(payloads: Sequence[bytes]) -> list[Batch]:
             continue
         row = history_row(history)
         names = _names(history, row)
-        shape = None if names is None else _shape(names, again=names == before)
+        timed = _timed(names) if names and runtime_since else None
+        names = timed or names
+        again = names == before
+        shape = None if names is None else _shape(names, timed=timed is not None, again=again)
         before = names
         steps = [] if shape is None else shape.steps_from(payloads, begin)
         if shape is not None and len(steps) > 1:
             end = begin + len(steps)
-            found.append(_Matched(shape, payloads[begin:end], steps))
+            found.append(_Matched(shape, payloads[begin:end], steps, runtime_since))
             begin = end
         else:
-            _add_row(found, row)
+            _add_row(found, add_runtime(row, runtime_since))
             begin += 1
     return found
 
@@ -158,24 +170,32 @@ def _add_row(found: list[Batch], row: dict[str, Any]) -> None:
 
 
 class _Shape:
-    """Records with certain keys in a certain order, and numbers for values."""
+    """Records with certain keys in a certain order, and numbers for values.
 
-    def __init__(self, keys: tuple[str, ...], step_item: int) -> None:
-        """``step_item`` is the place of the item ``_step`` among the items, -1 when it has none."""
+    Args:
+        keys: without ``_step``.
+        step_item: the place of the item ``_step`` among the items, -1 when it has none.
+        timed: ``_runtime`` may be missing; it stands behind ``_timestamp`` then, which tells it.
+    """
+
+    def __init__(self, keys: tuple[str, ...], step_item: int, *, timed: bool) -> None:
         self.keys = keys
         self.step_item = step_item
+        self._runtime = keys.index("_runtime") if timed else 0
         names = list(keys)
         if step_item >= 0:
             names.insert(step_item, "_step")
         head = rb"(?:\x08%b)?\x12%b" % (_VARINT, _VARINT)
-        items = b"".join(map(_item_pattern, names))
+        items = b"".join(_item_pattern(name, timed=timed) for name in names)
         step = rb"(?:\x12(?:\x00|.\x08(%b)))" % _VARINT
         if step_item >= 0:
             step += b"?"
         whole = head + items + step + _TAIL
         self._whole = re.compile(whole, re.DOTALL).fullmatch
         # Every group is an object for every row: where only steps are wanted, only they are one.
-        steps = whole.replace(_NUMBER, b"(?:" + _NUMBER[1:])
+        steps = whole
+        for value in (_NUMBER, _MOMENT):
+            steps = steps.replace(value, b"(?:" + value[1:])
         self._steps = re.compile(steps, re.DOTALL).fullmatch
 
     def steps_from(self, payloads: Sequence[bytes], begin: int) -> list[int | None]:
@@ -189,7 +209,7 @@ class _Shape:
             tokens.append(found[1])
         return [int(token) for token in tokens] if self.step_item >= 0 else _steps(tokens)
 
-    def columns(self, payloads: Sequence[bytes]) -> Sequence[Sequence[bytes]]:
+    def columns(self, payloads: Sequence[bytes], since: int) -> Sequence[Sequence[bytes]]:
         """The tokens of payloads of this shape, a column a key."""
         match = self._whole
         rows = [match(payload).groups() for payload in payloads]  # type: ignore[union-attr]
@@ -197,12 +217,16 @@ class _Shape:
         del columns[-1]  # the step of the record
         if self.step_item >= 0:
             del columns[self.step_item]
+        if place := self._runtime:
+            told = zip(columns[place], number_values(columns[place - 1]), strict=True)
+            begin = since / 1000
+            columns[place] = tuple(own or b"%.3f" % max(time - begin, 0.0) for own, time in told)
         return columns
 
 
 #: Shapes of rows that came twice in a row. Real wandb since 0.18 writes the keys of each row in
 #: another order, and an expression for an order that does not come again costs more than it saves.
-_shapes: dict[tuple[str, ...], _Shape] = {}
+_shapes: dict[tuple[tuple[str, ...], bool], _Shape] = {}
 _MAX_SHAPES = 256
 
 
@@ -217,25 +241,36 @@ def _names(history: Any, row: dict[str, Any]) -> tuple[str, ...] | None:
     return names if more == 0 else None
 
 
-def _shape(names: tuple[str, ...], *, again: bool) -> _Shape | None:
+def _timed(names: tuple[str, ...]) -> tuple[str, ...] | None:
+    """The keys with ``_runtime`` where it stands or would; None if ``_timestamp`` tells none."""
+    place = names.index("_timestamp") + 1 if "_timestamp" in names else 0
+    if "_runtime" not in names:
+        return (*names[:place], "_runtime", *names[place:]) if place else None
+    return names if place and names[place:][:1] == ("_runtime",) else None
+
+
+def _shape(names: tuple[str, ...], *, timed: bool, again: bool) -> _Shape | None:
     """The shape with these keys; made if rows like it come ``again``."""
-    shape = _shapes.get(names)
+    shape = _shapes.get((names, timed))
     if shape is None and again and all(len(name.encode()) <= _MAX_KEY_BYTES for name in names):
         if len(_shapes) >= _MAX_SHAPES:
             _shapes.clear()
         place = names.index("_step") if "_step" in names else -1
-        shape = _Shape(tuple(name for name in names if name != "_step"), place)
-        _shapes[names] = shape
+        keys = tuple(name for name in names if name != "_step")
+        shape = _shapes[names, timed] = _Shape(keys, place, timed=timed)
     return shape
 
 
-def _item_pattern(name: str) -> bytes:
+def _item_pattern(name: str, *, timed: bool) -> bytes:
     key = name.encode()
     size = len(key)
     length = bytes([size]) if size < 128 else bytes([size & 127 | 128, size >> 7])
     item = rb"\n(?:[\x00-\x7f]|[\x80-\xff][\x01-\x7f])"
     value = _WHOLE if name == "_step" else _NUMBER
-    return item + rb"[\x0a\x12]" + re.escape(length + key) + rb"\x82\x01." + value
+    if timed and name == "_timestamp":
+        value = _MOMENT
+    whole = item + rb"[\x0a\x12]" + re.escape(length + key) + rb"\x82\x01." + value
+    return b"(?:%b)?" % whole if timed and name == "_runtime" else whole
 
 
 def _steps(numbers: Sequence[bytes | None]) -> list[int | None]:

@@ -7,7 +7,16 @@ from typing import Any
 from holdfast.errors import DamagedError
 from holdfast.records.values import nest, read_value
 
-__all__ = ["as_step", "float_step", "history_row", "kind", "parse", "seconds"]
+__all__ = [
+    "add_runtime",
+    "as_step",
+    "float_step",
+    "history_row",
+    "kind",
+    "parse",
+    "seconds",
+    "update_values",
+]
 
 _KINDS = {
     2: "history",
@@ -34,6 +43,8 @@ _KINDS = {
     27: "output_logger",
     100: "request",
 }
+#: Unix seconds of the year 33658: no run is later, and the arithmetic stays exact
+_LATEST = 1e12
 _FIRST_TAGS = {number << 3 | 2: name for number, name in _KINDS.items() if number < 16}
 
 
@@ -104,6 +115,37 @@ def history_row(record: Any) -> dict[str, Any]:
     else:
         row.pop("_step", None)
     return row
+
+
+def add_runtime(row: dict[str, Any], since: int) -> dict[str, Any]:
+    """Give a row the ``_runtime`` that its writer left to be told by ``_timestamp``.
+
+    Args:
+        row: changed, and returned.
+        since: see `encode.run`'s ``runtime_since``; with 0 the row stays as it is.
+
+    Example:
+        >>> add_runtime({"_timestamp": 12.5}, 10_000)
+        {'_timestamp': 12.5, '_runtime': 2.5}
+    """
+    if since and "_runtime" not in row:
+        time = row.get("_timestamp")
+        if isinstance(time, (int, float)) and abs(time) < _LATEST:
+            row["_runtime"] = max(round(time * 1000) - since, 0) / 1000
+    return row
+
+
+def update_values(target: dict[str, Any], record: Any, field: str = "update") -> None:
+    """Apply a record's items to a nested dict, and remove what the record removes."""
+    for item in getattr(record, field):
+        nest(target, list(item.nested_key) or [item.key], read_value(item.value_json))
+    for item in getattr(record, "remove", ()):
+        path = list(item.nested_key) or [item.key]
+        node: Any = target
+        for part in path[:-1]:
+            node = node.get(part) if isinstance(node, dict) else None
+        if isinstance(node, dict):
+            node.pop(path[-1], None)
 
 
 def as_step(value: Any) -> int | None:

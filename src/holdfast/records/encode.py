@@ -44,6 +44,7 @@ _HEADER, _PREEMPTING, _ENVIRONMENT = 21, 23, 26
 _WRITER_INFO = _OPEN_ROW = _CLEARED = _JOB = 1000
 _STREAM_COUNTS = 1001
 _PAUSED = _LABEL = 1002
+_RUNTIME_SINCE = 1003
 
 _POLICIES = {"now": 0, "end": 1, "live": 2}
 _AGGREGATES = ("min", "max", "mean", "best", "last", "none", "copy", "first")
@@ -127,6 +128,7 @@ def run(
     config_values: Mapping[str, Any] | None = None,
     *,
     cleared: Iterable[str] = (),
+    runtime_since: int = 0,
 ) -> bytes:
     """The ``run`` record.
 
@@ -135,6 +137,8 @@ def run(
         config_values: the config as it stands at the start.
         cleared: names of `RunInfo` fields that are empty from now on: name, notes, group,
             job_type or tags.
+        runtime_since: from when, in Unix milliseconds, the journal's rows count ``_runtime``; rows
+            that have only ``_timestamp`` get it by this. 0 says nothing.
     """
     body = [
         _text(1, info.run_id),
@@ -159,6 +163,7 @@ def run(
         body.append(_sub(23, _text(1, info.branch_run) + value + _text(3, "_step")))
     body.extend(_text(_CLEARED, name) for name in cleared)
     body.append(_text(_LABEL, info.label))
+    body.append(_int(_RUNTIME_SINCE, runtime_since))
     return _sub(_RUN, b"".join(body))
 
 

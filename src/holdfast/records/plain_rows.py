@@ -2,7 +2,8 @@
 
 What `encode.HistoryEncoder` does for any row, this does for rows of numbers at half the cost:
 the bytes that do not change from row to row are kept ready, one text for each length that a value
-can have. A row with anything else in it is handed back.
+can have. A row with anything else in it is handed back. `_runtime` is told once a second by each
+kind of row, and by `_timestamp` and the ``runtime_since`` of the journal in between.
 """
 
 from __future__ import annotations
@@ -18,74 +19,99 @@ __all__ = ["PlainRows", "heads_of", "opened"]
 #: longest text of a value that is made ready for: floats have up to 24 characters
 _LONGEST = 30
 _MAX_KEY = 80
-_MAX_SHAPES = 1000
+#: names, and sets of names, for which bytes are kept ready
+_MAX_READY = 1000
+#: milliseconds in which rows with the same keys have one `_runtime` among them
+_TOLD_EVERY = 1000
 #: keys that this module, and not the caller, writes
 _RESERVED = frozenset({"_timestamp", "_runtime", "_step"})
-_is_numbers = frozenset({float, int}).issuperset
 _CHAR = tuple(chr(number) for number in range(256))
 
 
 class PlainRows:
-    """Makes ``history`` records of rows of numbers. Use one for a whole run."""
+    """Makes ``history`` records of rows of numbers. Use one for a whole run.
 
-    def __init__(self) -> None:
+    Args:
+        runtime_since: what the journal's ``run`` record says (see `encode.run`), Unix milliseconds.
+    """
+
+    def __init__(self, runtime_since: int) -> None:
+        self._runtime_since = runtime_since
         # Bytes are put together as text of one byte a character and encoded once, at the end.
-        self._shapes: dict[tuple[Any, ...], tuple[tuple[str, ...], ...]] = {}
         self._heads: dict[str, tuple[str, ...]] = {}
-        self._now = -1
+        # The sets of keys of which a row has told its `_runtime` since `_told_at`.
+        self._shapes: dict[tuple[Any, ...], tuple[tuple[str, ...], ...]] = {}
+        self._told_at = self._now = -_TOLD_EVERY
         self._times = ""
 
-    def encode(self, row: Mapping[Any, Any], step: int, now: int, runtime: int) -> bytes | None:
+    def encode(self, row: Mapping[Any, Any], step: int, now: int) -> bytes | None:
         """The record of a row; None for a row that `encode.HistoryEncoder` has to write.
 
         Args:
             row: names and values, without the step and the times.
             step: the row's number, not negative.
             now: milliseconds since the epoch.
-            runtime: milliseconds since the start.
         """
+        if now != self._now:
+            self._prepare(now)
+        items = []
+        total = 0.0
         try:
             heads = self._shapes[tuple(row)]
-            values = row.values()
-            # A sum is finite only if all of it is: one call instead of one for each value.
-            if not _is_numbers(map(type, values)) or not isfinite(sum(values)):
-                return None
-            pairs = zip(heads, map(repr, values))  # noqa: B905  `strict` costs a tenth of all this
-            items = "".join([head[len(text)] + text for head, text in pairs])
-        except KeyError:  # names that never came together before
-            return self.encode(row, step, now, runtime) if self._learn(row) else None
-        except (IndexError, OverflowError):  # an integer of many digits
+            for head, value in zip(heads, row.values()):  # noqa: B905  `strict` costs some percent
+                kind = type(value)
+                if kind is not float and kind is not int:
+                    return None
+                text = f"{value!r}"
+                items.append(f"{head[len(text)]}{text}")
+                total += value
+        except KeyError:  # names that did not come together since `_told_at`
+            return self._encode_first(row, step) if self._learn(row) else None
+        except (IndexError, OverflowError, ValueError):  # an integer of many digits
             return None
         except (TypeError, AttributeError):  # no dict at all
             return None
-        if now != self._now:
-            self._prepare(now, runtime)
-        number = repr(step)
-        body = f"{items}{self._times}{_STEP[len(number)]}{number}"
+        if not isfinite(total):  # a sum is finite only if all of it is: one call for all values
+            return None
+        number = f"{step!r}"
+        body = f"{''.join(items)}{self._times}{_STEP[len(number)]}{number}"
         size = len(body)
         if 128 <= size < 16384:
             return f"\x12{_CHAR[size & 127 | 128]}{_CHAR[size >> 7]}{body}".encode("latin-1")
         return f"\x12{_varint(size)}{body}".encode("latin-1")
+
+    def _encode_first(self, row: Mapping[Any, Any], step: int) -> bytes | None:
+        """The record of a row that tells its `_runtime`."""
+        times = self._times
+        time = f"{max(self._now - self._runtime_since, 0):04}"  # a clock may be set back
+        self._times = f"{times}{_RUNTIME[len(time) + 1]}{time[:-3]}.{time[-3:]}"
+        try:
+            return self.encode(row, step, self._now)
+        finally:
+            self._times = times
 
     def _learn(self, row: Mapping[Any, Any]) -> bool:
         """Make ready for rows with these keys; False when some of them are not plain."""
         plain = (type(k) is str and len(k) <= _MAX_KEY and k not in _RESERVED for k in row)
         if not row or not all(plain):
             return False
+        for ready in (self._heads, self._shapes):
+            if len(ready) >= _MAX_READY:
+                ready.clear()
         for key in row:
             if key not in self._heads:
                 self._heads[key] = heads_of(key)
-        if len(self._shapes) >= _MAX_SHAPES:
-            self._shapes.clear()
         self._shapes[tuple(row)] = tuple(self._heads[key] for key in row)
         return True
 
-    def _prepare(self, now: int, runtime: int) -> None:
+    def _prepare(self, now: int) -> None:
         """Keep ready what rows of one millisecond have in common."""
         self._now = now
-        clock, time = repr(now), f"{max(runtime, 0):04}"  # a clock may be set back
-        head, tail = _TIMESTAMP[len(clock) + 1], _RUNTIME[len(time) + 1]
-        self._times = f"{head}{clock[:-3]}.{clock[-3:]}{tail}{time[:-3]}.{time[-3:]}"
+        if not 0 <= now - self._told_at < _TOLD_EVERY:
+            self._told_at = now
+            self._shapes.clear()
+        clock = repr(now)
+        self._times = f"{_TIMESTAMP[len(clock) + 1]}{clock[:-3]}.{clock[-3:]}"
 
 
 def opened(record: bytes) -> bytes:

@@ -14,10 +14,18 @@ from typing import Any, NamedTuple
 
 from holdfast.errors import DamagedError
 from holdfast.records.batch import Batch, batches
-from holdfast.records.decode import float_step, history_row, kind, parse, seconds
+from holdfast.records.decode import (
+    add_runtime,
+    float_step,
+    history_row,
+    kind,
+    parse,
+    seconds,
+    update_values,
+)
 from holdfast.records.encode import MetricDef, RunInfo, StreamCounts
 from holdfast.records.environment import environment_told
-from holdfast.records.values import dumps, flatten, loads, nest, read_value
+from holdfast.records.values import dumps, flatten, loads
 
 __all__ = ["Applied", "ConsoleText", "Replay", "Stat"]
 
@@ -81,6 +89,8 @@ class Replay:
         counts: lines held of each stream by client, where a server wrote the journal.
         replaces: ids of the journals that this one was repaired from. lost: (start, end) of what
             could not be read of them, in bytes of theirs.
+        runtime_since: from when, in Unix milliseconds, rows without ``_runtime`` count it; 0: they
+            have none.
         open_row: the row of a step that was not closed; a reader shows it as the last row.
         records: number of records by kind. unreadable: those whose body is no record.
         rows: number of closed rows.
@@ -107,6 +117,7 @@ class Replay:
         self.counts: dict[str, StreamCounts] = {}
         self.replaces: list[str] = []
         self.lost: list[list[int]] = []
+        self.runtime_since = 0
         self.open_row: dict[str, Any] | None = None
         self.records: Counter[str] = Counter()
         self.unreadable = 0
@@ -187,7 +198,7 @@ class Replay:
         """Take rows, and the records between them whose place among the rows matters."""
         waiting = deque(between)
         whole = sum(len(batch.steps) for batch in rows) == len(payloads)
-        found = rows if whole else batches(payloads)
+        found = rows if whole else batches(payloads, self.runtime_since)
         unreadable = len(payloads) - sum(len(batch.steps) for batch in found)
         if unreadable and waiting:  # rare: one stretch at a time, so that places stay right
             self._take_apart(payloads, waiting, into)
@@ -312,7 +323,7 @@ class Replay:
         if record.HasField("paused"):
             self.paused = {field.name: count for field, count in record.paused.ListFields()}
         if record.HasField("open_row"):
-            row = history_row(record.open_row)
+            row = add_runtime(history_row(record.open_row), self.runtime_since)
             if self.open_row is not None and self.open_row.get("_step") == row.get("_step"):
                 self.open_row.update(row)
             else:
@@ -361,6 +372,7 @@ class Replay:
         self.run = new
         cleared = dict.fromkeys([*self.cleared, *record.cleared])
         self.cleared = [name for name in cleared if name in _EMPTY and not getattr(new, name)]
+        self.runtime_since = record.runtime_since or self.runtime_since
         self.replaces += record.repaired.replaces
         self.lost += [[gap.start, gap.end] for gap in record.repaired.gaps if gap.start < gap.end]
         self._config(record.config, _)
@@ -373,14 +385,14 @@ class Replay:
             self.metadata.setdefault("git", {}).update(known)
 
     def _config(self, record: Any, _: Applied) -> None:
-        _update(self.config, record)
+        update_values(self.config, record)
         self._note_removed("config", self.config, record)
         ours = self.config.pop("_wandb", None)
         if isinstance(ours, dict):
             self.client.update(ours)
 
     def _summary(self, record: Any, _: Applied) -> None:
-        _update(self.summary, record)
+        update_values(self.summary, record)
         self._note_removed("summary", self.summary, record)
 
     def _note_removed(self, what: str, values: dict[str, Any], record: Any) -> None:
@@ -424,7 +436,7 @@ class Replay:
 
     def _stats(self, record: Any, applied: Applied) -> None:
         values: dict[str, Any] = {}
-        _update(values, record, field="item")
+        update_values(values, record, field="item")
         applied.stats.append(Stat(seconds(record.timestamp), flatten(values)))
 
     def _output(self, record: Any, applied: Applied) -> None:
@@ -464,19 +476,6 @@ _HANDLERS = {
     "environment": Replay._environment,
     "telemetry": Replay._telemetry,
 }
-
-
-def _update(target: dict[str, Any], record: Any, field: str = "update") -> None:
-    """Apply items to a nested dict, and remove what the record removes."""
-    for item in getattr(record, field):
-        nest(target, list(item.nested_key) or [item.key], read_value(item.value_json))
-    for item in getattr(record, "remove", ()):
-        path = list(item.nested_key) or [item.key]
-        node: Any = target
-        for part in path[:-1]:
-            node = node.get(part) if isinstance(node, dict) else None
-        if isinstance(node, dict):
-            node.pop(path[-1], None)
 
 
 def _own(value: Any) -> Any:

@@ -31,7 +31,7 @@ from holdfast.rundir import (
 from holdfast.rundir.quarantine import fresh_journal, replace_journal
 from holdfast.sync.receipts import Kept
 from holdfast.sync.report import Reporter, defect, error_json
-from holdfast.sync.salvage import Salvage, salvage, start_of
+from holdfast.sync.salvage import Salvage, runtime_since, salvage, start_by_name
 from holdfast.sync.survey import Survey
 
 __all__ = ["Lost", "Repaired", "repair_run"]
@@ -173,7 +173,7 @@ class _Readable:
     Attributes:
         size: bytes of the file. frames: that check. torn: bytes after the last of them.
         lost: gaps, with the rows on both sides. replay: of the records.
-        run_record: the first one's payload. first_row: of the history.
+        run_record: the first one's payload. timed_row: the first of the history with ``_runtime``.
     """
 
     def __init__(self, journal: Path | None) -> None:
@@ -182,7 +182,7 @@ class _Readable:
         self.lost: list[Lost] = []
         self.replay = Replay()
         self.run_record: bytes | None = None
-        self.first_row: dict[str, Any] = {}
+        self.timed_row: dict[str, Any] = {}
         self._journal = journal
         self._waiting: list[Gap] = []
         self._after: int | None = None
@@ -248,8 +248,9 @@ class _Readable:
         name = kind(payload)
         if name == "run" and self.run_record is None and not _is_noise(payload):
             self.run_record = payload
-        if name == "history" and not self.first_row and not _is_noise(payload):
-            self.first_row = history_row(parse(payload).history)
+        if name == "history" and not self.timed_row and not _is_noise(payload):
+            row = history_row(parse(payload).history)
+            self.timed_row = row if "_runtime" in row else {}
 
     def _apply(self, portion: list[bytes]) -> None:
         rows = self.replay.apply(portion).rows
@@ -302,7 +303,8 @@ def _clean(run_dir: RunDir, read: _Readable, found: Salvage) -> Iterator[bytes]:
 
 def _made_up(run_dir: RunDir, read: _Readable) -> bytes:
     """A `run` record for a journal that has none: what is known beside it, the receipt best."""
-    start = start_of(run_dir, read.first_row)
+    since = runtime_since(read.timed_row)
+    start = since or start_by_name(run_dir)
     info = encode.RunInfo(run_dir.run_id, start_time=start, label=run_dir.label)
     spec = read_spec(run_dir.path.parent) or {}
     if spec.get("run_id") == info.run_id:
@@ -312,7 +314,7 @@ def _made_up(run_dir: RunDir, read: _Readable) -> bytes:
     if kept is not None:
         run = kept.receipt.run
         info = info._replace(run_id=run.run_id, entity=run.entity, project=run.project)
-    return encode.run(info)
+    return encode.run(info, runtime_since=round(since * 1000))
 
 
 def _replaced(run_dir: RunDir) -> list[str]:

@@ -20,7 +20,7 @@ from holdfast.sync.config_yaml import read_config
 from holdfast.sync.files import Catalogue
 from holdfast.sync.report import some
 
-__all__ = ["Salvage", "salvage", "start_of"]
+__all__ = ["Salvage", "runtime_since", "salvage", "start_by_name"]
 
 _TEXT_CHARS = 32 << 10
 _NAMED = 6
@@ -50,14 +50,19 @@ def salvage(run_dir: RunDir, replay: Replay) -> Salvage:
     return found
 
 
-def start_of(run_dir: RunDir, first_row: dict[str, Any]) -> float:
-    """When a run began, in Unix seconds: by its first row, else by the name of its folder; else 0.
-
-    A folder's name has the local time of the machine that wrote it.
-    """
-    moment, runtime = first_row.get("_timestamp"), first_row.get("_runtime")
+def runtime_since(row: dict[str, Any]) -> float:
+    """From when a row counts its ``_runtime``, in Unix seconds; 0 if it does not say."""
+    moment, runtime = row.get("_timestamp"), row.get("_runtime")
     if isinstance(moment, (int, float)) and isinstance(runtime, (int, float)):
         return float(moment - runtime)
+    return 0.0
+
+
+def start_by_name(run_dir: RunDir) -> float:
+    """When a run began by the name of its folder, in Unix seconds; 0 if it does not say.
+
+    The name has the local time of the machine that wrote it.
+    """
     try:
         return time.mktime(time.strptime(run_dir.started, "%Y%m%d_%H%M%S"))
     except (ValueError, OverflowError):

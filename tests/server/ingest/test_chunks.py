@@ -125,6 +125,31 @@ def test_any_sizes_of_chunks_give_the_same(
     assert held.table("segments"), "nothing was written out"
 
 
+@pytest.mark.parametrize("frames", [1, 7, 10_000])
+def test_rows_that_leave_their_runtime_out_have_it(
+    held: Held, frames: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever a chunk, a slice or the tail begins: the ``run`` record is far away then."""
+    monkeypatch.setattr(segments, "SLICE_BYTES", 1000)
+    rows: list[dict[str, Any]] = [{"loss": 1 / (1 + i)} for i in range(60)]
+    rows += [{"word": "x", "_timestamp": START + 60}, {"loss": 0.5, "_runtime": 99.5}]
+    still_open = {"loss": 2.0, "_timestamp": START + 70}
+    after = [HistoryEncoder().encode_open(still_open, 62)]
+    since = round(START * 1000) - 1500
+    made = journal_of(rows, runtime_since=since, after=after, exit_code=None)
+    for number, (start, data) in enumerate(made.pieces(frames)):
+        held.ingest.chunk(RUN, made.journal, start, data, "gone")
+        if number % 20 == 10:
+            held.ingest.flush(1, idle=-1)
+    expected = [1.5 + step for step in range(61)] + [99.5, 71.5]
+    assert [row["_runtime"] for row in values(held)] == expected
+    held.ingest.flush(1, idle=-1)
+    assert [row["_runtime"] for row in values(held)] == expected
+    columns = read_columns(held.sources(), held.blobs, ["_runtime"])
+    assert columns.values["_runtime"].tolist() == expected
+    assert held.run()["summary"]["_runtime"] == 71.5
+
+
 def test_long_journals_leave_the_database(held: Held, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(segments, "SLICE_BYTES", 1 << 20)
     made = journal_of(rows_of_training(6000))

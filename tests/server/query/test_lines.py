@@ -105,6 +105,23 @@ def test_other_xs(site: Site, settle: Any, x: str, expected: list[float]) -> Non
     assert part["x"] == expected[1:]
 
 
+def test_rows_that_say_only_when_they_were_logged_go_on_from_those_before(
+    site: Site, settle: Any
+) -> None:
+    """As a wandb client sends the rows of a folder that Holdfast wrote."""
+    told = [encode.history([(["a"], "0.5"), (["_timestamp"], str(START + 1))])]
+    told += [
+        encode.history([(["a"], "1"), (["_timestamp"], str(START + 101)), (["_runtime"], "7.5")]),
+        encode.history([(["a"], "2"), (["_timestamp"], str(START + 103))]),
+        encode.history([(["a"], "3"), (["_timestamp"], "Infinity")]),
+        encode.history([(["a"], "4")]),
+    ]
+    site.sync(journal_of([], after=told))
+    settle()
+    (line,) = site.lines(keys=["a"], x="_runtime")
+    assert points(line) == [(1, 0.5), (7.5, 1.0), (9.5, 2.0)]
+
+
 def test_an_x_that_falls_is_put_in_order(site: Site, settle: Any) -> None:
     site.sync(journal_of([{"a": 1.0, "e": 3}, {"a": 2.0, "e": 1}, {"a": 3.0, "e": math.nan}]))
     settle()

@@ -217,6 +217,14 @@ def test_damage_shows_as_gaps(site: Site) -> None:
     assert run["journals"][0]["gaps"]
 
 
+def test_records_that_the_server_does_not_know_are_counted(site: Site) -> None:
+    of_the_future = b"\xfa\x7f\x03abc"  # field 2047, which no version has
+    site.sync(journal_of([{"a": 1}], after=[of_the_future, of_the_future]))
+    [journal] = site.get("/api/v1/runs/team/digits/r1").json()["journals"]
+    assert (journal["unknown_records"], journal["gaps"], journal["rows"]) == (2, [], 1)
+    assert journal["proof"] == "confirmed"
+
+
 def test_what_is_not_there_is_not_found(site: Site) -> None:
     add(site, "a")
     for path in (

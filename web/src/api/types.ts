@@ -55,6 +55,8 @@ export interface Journal {
   gaps: [number, number][];
   /** The damaged journals that this one was repaired from; its gaps are theirs. */
   replaces: string[];
+  /** How many records are of kinds that the server does not know. */
+  unknown_records: number;
   complete: boolean;
   exit_code: number | null;
   /** Empty: a sender brought it. "edits": changes made afterwards. Else the server wrote down what a client sent. */

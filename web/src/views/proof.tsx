@@ -44,7 +44,7 @@ export function proofSentence(proof: Proof): string {
 
 /** Sentences on one journal: how much of it there is, and what can be said for it. */
 export function journalSentences(journal: Journal): string[] {
-  const { role, rows, first_step: first, last_step: last, position, complete, exit_code: code, writer, gaps, replaces } = journal;
+  const { role, rows, first_step: first, last_step: last, position, complete, exit_code: code, writer, gaps, replaces, unknown_records: unknown } = journal;
   const steps = first === null || last === null ? "" : `, steps ${first.toLocaleString("en")} to ${last.toLocaleString("en")}`;
   const sentences = [`${plural(rows, "row")}${steps}; ${formatBytes(position)} are here.`];
   if (role === "edits") return [`Changes made after the run: ${formatBytes(position)}.`];
@@ -53,6 +53,7 @@ export function journalSentences(journal: Journal): string[] {
   else if (writer === "client") sentences.push("A wandb client sends it live.");
   else sentences.push(writer === "gone" ? "It has no exit record, and its writer is gone." : "It has no exit record; nothing is known of its writer.");
   if (replaces.length > 0) sentences.push("It was repaired: it stands for a damaged journal.");
+  if (unknown > 0) sentences.push(`This server does not know what ${plural(unknown, "record")} ${unknown === 1 ? "says" : "say"}; kept as sent.`);
   if (gaps.length > 0) {
     const lost = gaps.reduce((sum, [start, end]) => sum + end - start, 0);
     sentences.push(`${plural(gaps.length, "gap")}: ${formatBytes(lost)} could not be read (${gaps.map(gapWords).join("; ")}).`);

@@ -140,6 +140,7 @@ class Journal:
     rows: int
     gaps: list[tuple[int, int]]
     replaces: list[str]
+    unknown_records: int
     complete: bool
     exit_code: int | None
     writer: str

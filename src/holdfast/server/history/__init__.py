@@ -36,7 +36,7 @@ from holdfast.server.history.scan import (
 )
 from holdfast.server.history.segment import Written, write_console, write_history, write_system
 from holdfast.server.history.stretches import cut_after, extend, step_array
-from holdfast.server.history.tail import Tail, read_payloads, read_tail
+from holdfast.server.history.tail import Tail, read_tail
 
 __all__ = [
     "Columns",
@@ -56,7 +56,6 @@ __all__ = [
     "merge_kinds",
     "read_columns",
     "read_console",
-    "read_payloads",
     "read_rows",
     "read_samples",
     "read_tail",

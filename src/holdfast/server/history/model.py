@@ -61,6 +61,8 @@ class JournalSource:
         rows: how many rows of history the journal has, the tail's included.
         open_row: the row of a step that was not closed yet; it is read as one more row.
         label: which of several writers of the run wrote it; theirs are not read as one history.
+        runtime_since: from when rows of the tail that have no ``_runtime`` count it, Unix
+            milliseconds.
     """
 
     journal: str
@@ -71,6 +73,7 @@ class JournalSource:
     rows: int = 0
     open_row: Mapping[str, Any] | None = None
     label: str = ""
+    runtime_since: int = 0
 
 
 class HistoryRow(NamedTuple):

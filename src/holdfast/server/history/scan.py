@@ -237,7 +237,7 @@ def _segments(source: JournalSource, kind: str) -> list[Segment]:
 
 
 def _tail(source: JournalSource, first_row: int | None = None) -> Tail:
-    return read_tail(source.tail, source.tail_start, first_row)
+    return read_tail(source.tail, source.tail_start, first_row, source.runtime_since)
 
 
 def _touches(segment: Segment, span: Bounds) -> bool:

@@ -30,8 +30,8 @@ class Axis:
         key: ``_step``, ``_runtime``, ``_timestamp`` or any metric.
         least: the least x wanted; None for no bound.
         greatest: the greatest x wanted.
-        started_at: when the run started; where rows have no ``_runtime`` of their own it is
-            counted from there.
+        started_at: when the run started; rows that have no ``_runtime`` of their own count it
+            from there, or from where the rows before them do.
     """
 
     key: str = _STEP
@@ -110,11 +110,24 @@ def _xs(columns: Columns, axis: Axis) -> tuple[NDArray[np.float64], NDArray[np.b
     if axis.key == _STEP:
         return columns.steps.astype(np.float64), np.ones(len(columns.steps), dtype=np.bool_)
     present = _present(columns, axis.key)
-    if axis.key == _RUNTIME and not present.any() and _present(columns, _TIMESTAMP).any():
-        return columns.values[_TIMESTAMP] - axis.started_at, _present(columns, _TIMESTAMP).copy()
+    timed = _present(columns, _TIMESTAMP)
+    if axis.key == _RUNTIME and (timed & ~present).any():
+        return _runtimes(columns, present, timed, axis.started_at)
     if not present.any():
         return np.zeros(len(columns.steps)), present.copy()
     return columns.values[axis.key], present & np.isfinite(columns.values[axis.key])
+
+
+def _runtimes(
+    columns: Columns, told: NDArray[np.bool_], timed: NDArray[np.bool_], started_at: float
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """The runtimes of rows of which some say only when they were logged."""
+    times, runtimes = columns.values[_TIMESTAMP], columns.values[_RUNTIME]
+    last = np.maximum.accumulate(np.where(told & timed, np.arange(len(times)), -1))
+    with np.errstate(invalid="ignore"):  # infinities that somebody logged
+        since = np.where(last < 0, started_at, (times - runtimes)[last])
+        x = np.where(told, runtimes, times - since)
+    return x, (told | timed) & np.isfinite(x)
 
 
 def _present(columns: Columns, key: str) -> NDArray[np.bool_]:

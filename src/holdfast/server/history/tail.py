@@ -5,14 +5,13 @@ Must not know where the bytes are kept.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 from holdfast import journal
 from holdfast.records.batch import Batch
 from holdfast.records.replay import ConsoleText, Replay, Stat
 
-__all__ = ["Tail", "read_payloads", "read_tail"]
+__all__ = ["Tail", "read_tail"]
 
 
 class Tail(NamedTuple):
@@ -28,18 +27,20 @@ class Tail(NamedTuple):
         return sum(len(batch.steps) for batch in self.rows)
 
 
-def read_tail(data: bytes, start: int, first_row: int | None = None) -> Tail:
+def read_tail(
+    data: bytes, start: int, first_row: int | None = None, runtime_since: int = 0
+) -> Tail:
     """Read a journal's bytes from position ``start`` on.
 
-    A row that names no step follows the one before it; the first of all has the step
-    ``first_row``, its number in the journal (for a journal without steps that is the rule from
-    its beginning). None: no such row is expected to come first.
+    Args:
+        data: the bytes.
+        start: where they stand.
+        first_row: the number of their first row in the journal. A row that names no step follows
+            the one before it; the first of all has this step (for a journal without steps that is
+            the rule from its beginning). None: no such row is expected to come first.
+        runtime_since: what the journal's `run` record said, if it stands before ``start``.
     """
-    return read_payloads(journal.scan_payloads(data, start).payloads, first_row)
-
-
-def read_payloads(payloads: Iterable[bytes], first_row: int | None = None) -> Tail:
-    """The same for the payloads of frames."""
     replay = Replay()
     replay.last_step = first_row - 1 if first_row else None
-    return Tail(*replay.apply(payloads))
+    replay.runtime_since = runtime_since
+    return Tail(*replay.apply(journal.scan_payloads(data, start).payloads))

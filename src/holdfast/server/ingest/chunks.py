@@ -212,6 +212,7 @@ def _values(held: HeldJournal | None, arrived: _Arrived, writer: str, now: float
         "role": replay.role,
         "label": "" if replay.run is None else replay.run.label,
         "started_at": started_at,
+        "runtime_since": replay.runtime_since,
         "position": arrived.end,
         "replay": replay.to_json(),
         "metric_keys": dumps(_kinds(held, arrived)),

@@ -53,7 +53,7 @@ def _make_next(base: Base, run: RunPath, journal: str) -> bool:
         before = journals.segment_ends(tx, held.pk)
         stretches = [Stretch(*row) for row in journals.stretches_of(tx, held.pk)]
     data = b"".join(journal_bytes(base.blobs, pieces))
-    tail = read_tail(data, held.flushed, held.flushed_rows)
+    tail = read_tail(data, held.flushed, held.flushed_rows, held.runtime_since)
     blobs = list(_as_blobs(base.blobs, journal, pieces))
     end = pieces[-1].end
     segments = [

@@ -59,6 +59,7 @@ class HeldJournal:
     run_pk: int
     journal: str
     started_at: float
+    runtime_since: int
     position: int
     flushed: int
     flushed_rows: int
@@ -96,6 +97,7 @@ _HELD = (
     journals.c.run_pk,
     journals.c.journal,
     journals.c.started_at,
+    journals.c.runtime_since,
     journals.c.position,
     journals.c.flushed,
     journals.c.flushed_rows,
@@ -234,7 +236,9 @@ def create(tx: Transaction, run: RunPath, journal: str, now: float) -> HeldJourn
     values = {"run_pk": run_pk, "journal": journal, "started_at": now, "heard_at": now}
     values |= {"replay": "", "metric_keys": NO_KEYS, "gaps": "[]"}
     pk = _inserted(tx, _INSERT_JOURNAL, values)
-    return HeldJournal(pk, run_pk, journal, now, 0, 0, 0, "", NO_KEYS, "[]", 0, None, False, None)
+    return HeldJournal(
+        pk, run_pk, journal, now, 0, 0, 0, 0, "", NO_KEYS, "[]", 0, None, False, None
+    )
 
 
 def make_project(tx: Transaction, entity: str, project: str, now: float) -> int:

@@ -152,6 +152,8 @@ class JournalRow:
     first_row: str | None
     label: str
     exit_code: int | None
+    runtime_since: int
+    records: str
 
     @property
     def ended(self) -> bool:
@@ -396,6 +398,7 @@ _JOURNAL_COLUMNS = (
         "last_step",
     ),
     *("complete", "writer", "claim", "replaces", "first_row", "label", "exit_code"),
+    *("runtime_since", "records"),
 )
 
 # Made once: whoever looks up one run asks for these.

@@ -148,6 +148,8 @@ journals = Table(
     # which of several writers that write the run at the same time; "" when it has one at a time
     _words("label"),
     Column("started_at", Double, nullable=False),
+    # from when its rows count _runtime, Unix milliseconds; 0 when each row says its own
+    _count("runtime_since"),
     # what the server holds: the end of the last whole frame
     _count("position"),
     # up to here bytes are in blobs and rows in segments; from here on pieces hold them inline

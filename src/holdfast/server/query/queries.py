@@ -175,6 +175,7 @@ def _journal(row: reads.JournalRow, steps: list[int]) -> dict[str, Any]:
         "rows": row.rows,
         "gaps": gaps,
         "replaces": loads(row.replaces),
+        "unknown_records": loads(row.records).get("unknown", 0),
         "complete": row.complete,
         "exit_code": row.exit_code,
         "writer": row.writer,

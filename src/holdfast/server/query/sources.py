@@ -94,6 +94,7 @@ def sources_of(
             rows=journal.rows,
             open_row=None if journal.open_row is None else loads(journal.open_row),
             label=journal.label,
+            runtime_since=journal.runtime_since,
         )
         sources[journal.run_pk].append(source)
     return sources
