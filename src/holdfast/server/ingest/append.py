@@ -105,10 +105,10 @@ def current(base: Base, run: RunPath) -> str | None:
 
 def _look(base: Base, run: RunPath, role: str) -> tuple[Held, HeldJournal | None]:
     with base.store.read() as tx:
-        said = runs.said_of(tx, run)
-        if said is None:
+        found = journals.said_and_last(tx, run)
+        if found is None:
             return Held(None, None, StreamCounts(), None, False, 0.0), None
-        last = journals.last_of(tx, said.pk)
+        said, last = found
         target = last if last is None or _takes(last, role) else _other(tx, said.pk, role)
         greatest = runs.greatest_step(tx, said.pk) if said.rows else None
     replay = None if target is None else Replay.from_json(target.replay)
@@ -130,4 +130,4 @@ def _takes(journal: HeldJournal, role: str) -> bool:
 
 def _other(tx: Transaction, run_pk: int, role: str) -> HeldJournal | None:
     """An earlier journal to write on: of sessions the last, and of edits none."""
-    return None if role == EDITS else journals.last_of(tx, run_pk, role)
+    return None if role == EDITS else journals.last_of_role(tx, run_pk, role)

@@ -257,11 +257,11 @@ def _store(
         raise PositionMismatch(_position(tx, held))
     rewound_to = arrived.replay.rewound_to
     if arrived.start == 0 and rewound_to is not None:
-        journals.put_stretches(tx, held.pk, [asdict(cut_after(rewound_to))])
+        journals.put_stretches(tx, held.pk, [asdict(cut_after(rewound_to))], None)
     if arrived.applied.rows:
         last = journals.last_stretch(tx, held.pk)
         more = _further(None if last is None else Stretch(*last), held, arrived)
-        journals.put_stretches(tx, held.pk, [asdict(stretch) for stretch in more])
+        journals.put_stretches(tx, held.pk, [asdict(stretch) for stretch in more], last)
     journals.add_piece(tx, held.pk, piece)
     _renew_run(tx, held, arrived.replay, values["metric_keys"])
 

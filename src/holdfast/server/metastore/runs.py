@@ -18,6 +18,7 @@ from holdfast.server.metastore.schema import counters, journals, projects, runs,
 from holdfast.server.metastore.store import Transaction
 
 __all__ = [
+    "SAID",
     "JournalFacts",
     "RunSaid",
     "facts_of",
@@ -120,15 +121,13 @@ _REPLAYS_IN_ORDER = (
     .where(IS_RUN)
     .order_by(journals.c.started_at, journals.c.journal)
 )
-_SAID = (
+_SAID_NAMES = (
     *("id", "name", "notes", "group", "job_type", "tags", "config", "summary", "metadata", "rows"),
     "stop_requested_at",
 )
-_SAID_OF = (
-    select(*(runs.c[name] for name in _SAID))
-    .join(projects, projects.c.id == runs.c.project_id)
-    .where(IS_RUN)
-)
+SAID = tuple(runs.c[name] for name in _SAID_NAMES)
+"""The columns of `RunSaid`."""
+_SAID_OF = select(*SAID).join(projects, projects.c.id == runs.c.project_id).where(IS_RUN)
 _GREATEST_STEP = (
     select(func.max(stretches.c.last_step))
     .join(journals, journals.c.id == stretches.c.journal_pk)
