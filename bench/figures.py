@@ -113,6 +113,7 @@ FIGURES = (
     Figure("watch_p50_s", "2,000 growing runs watched: until seen, p50, s"),
     Figure("watch_p99_s", "  until seen, p99, s", limit=5),
     Figure("watch_mb", "  most memory of the watcher, MB", 0, limit=200),
+    Figure("watch_files", "  most open files of the watcher", 0),
     Figure("watch_idle_cores", "  cores while nothing grows", 2, limit=0.5),
     Figure("watch_busy_cores", "  cores while they grow", 2),
     Figure("watch_server_cores", "  cores of the server", 2),

@@ -1,5 +1,9 @@
 """What `holdfast watch` costs: thousands of runs that grow, followed into a fresh server.
 
+    python -m bench.watch_rounds 500 --silent 1500 --ended 8000
+
+takes the figures of one fleet alone, and prints them.
+
 Four processes: the runs' writer (`bench.growing`), the watcher, the server, and this one, which
 asks the server once a second how far each run is. So what is called visible was seen by one who
 asks once a second; the asking is part of the time.
@@ -7,10 +11,12 @@ asks once a second; the asking is part of the time.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Mapping
@@ -28,17 +34,28 @@ from bench.tools import PROJECT
 __all__ = ["Fleet", "watch_rounds"]
 
 _SETTLE_S = 300.0
+_LOOK_S = 0.1
 _TICK_S = 0.01  # times of CPU are told in steps of this
 
 
 @dataclass(frozen=True)
 class Fleet:
-    """How much is followed: runs, seconds of growing, seconds of rest, the least between rows."""
+    """How much is followed: runs, seconds of growing, seconds of rest, the least between rows.
+
+    Beside the runs that grow: those whose writers live and say nothing, and those that have ended.
+    """
 
     runs: int
     growing_s: float
     idle_s: float
     period_s: float
+    silent: int = 0
+    ended: int = 0
+
+    @property
+    def all(self) -> int:
+        """How many folders there are."""
+        return self.runs + self.silent + self.ended
 
     def __str__(self) -> str:
         return f"{self.runs:,} runs with a row every {self.period_s:g} to {2 * self.period_s:g} s"
@@ -56,7 +73,7 @@ def watch_rounds(samples: Samples, folder: Path, fleet: Fleet) -> None:
         writer = _growing(home, fleet)
         watcher = _watcher(home, server)
         try:
-            samples.add("holdfast", _measure(server, writer, watcher, fleet))
+            samples.add("holdfast", _measure(server, writer, watcher, fleet, home))
         finally:
             for process in (watcher, writer):
                 process.terminate()
@@ -66,6 +83,7 @@ def watch_rounds(samples: Samples, folder: Path, fleet: Fleet) -> None:
 def _growing(home: Path, fleet: Fleet) -> subprocess.Popen[str]:
     # It grows until its input is closed.
     words = [str(home / "runs"), str(fleet.runs), "86400", str(fleet.period_s)]
+    words += [str(fleet.silent), str(fleet.ended)]
     process = subprocess.Popen(
         [sys.executable, "-m", "bench.growing", *words],
         env={**surroundings(home), "PYTHONPATH": os.pathsep.join(sys.path)},
@@ -81,6 +99,7 @@ def _growing(home: Path, fleet: Fleet) -> subprocess.Popen[str]:
 
 def _watcher(home: Path, server: Served) -> subprocess.Popen[str]:
     keys = {"HOLDFAST_BASE_URL": server.address, "HOLDFAST_API_KEY": API_KEY}
+    keys["HOLDFAST_STATE_DIR"] = str(home / "state")
     with (home / "watch.log").open("w") as said:
         return subprocess.Popen(
             [sys.executable, "-m", "holdfast", "watch", str(home / "runs")],
@@ -96,34 +115,59 @@ def _measure(
     writer: subprocess.Popen[str],
     watcher: subprocess.Popen[str],
     fleet: Fleet,
+    home: Path,
 ) -> dict[str, float]:
-    seen: dict[str, list[tuple[float, int]]] = {}
-    _until(lambda: len(_last_steps(server)) >= fleet.runs, f"of {fleet.runs} runs not all arrived")
+    limit = max(_SETTLE_S, fleet.all / 10)
+    _until(lambda: len(_last_steps(server)) >= fleet.all, "not all runs arrived", limit)
+    _until(lambda: _confirmed(home) >= fleet.ended, "not all runs were confirmed", limit)
     process = psutil.Process(watcher.pid)
+    seen: dict[str, list[tuple[float, int]]] = {}
     begin, cpu, server_cpu = time.time(), _cpu(process), server.cpu_s()
-    most = 0.0
+    most = _Most(process)
     while (now := time.time()) < begin + fleet.growing_s:
         _note(seen, _last_steps(server))
-        most = max(most, process.memory_info().rss / 1e6)
-        time.sleep(max(0.0, now + 1.0 - time.time()))
+        most.look_until(now + 1.0)
     busy = (_cpu(process) - cpu) / (time.time() - begin)
     server_busy = (server.cpu_s() - server_cpu) / (time.time() - begin)
     written = _end(writer)
     last = {run: len(steps) - 1 for run, steps in written.items()}
-    _until(lambda: _noted(seen, _last_steps(server)) == last, "not all rows arrived")
+    _until(lambda: _noted(seen, _last_steps(server)) == last, "not all rows arrived", limit)
     late = sorted(_delays(written, seen, begin))
-    time.sleep(fleet.idle_s)  # the last files are looked at meanwhile
+    most.look_until(time.time() + fleet.idle_s)  # the last files are looked at meanwhile
     idle, cpu = time.time(), _cpu(process)
     time.sleep(fleet.idle_s)
     return {
         "watch_p50_s": late[len(late) // 2],
         "watch_p99_s": late[int(len(late) * 0.99)],
         "watch_max_s": late[-1],
-        "watch_mb": most,
+        "watch_mb": most.memory / 1e6,
+        "watch_files": most.files,
+        "watch_threads": process.num_threads(),
         "watch_busy_cores": busy,
         "watch_idle_cores": max(_TICK_S, _cpu(process) - cpu) / (time.time() - idle),
         "watch_server_cores": server_busy,
     }
+
+
+class _Most:
+    """The most memory and the most open files that a process was seen with."""
+
+    def __init__(self, process: psutil.Process) -> None:
+        self.memory = self.files = 0
+        self._process = process
+
+    def look_until(self, end: float) -> None:
+        while (left := end - time.time()) > 0:
+            time.sleep(min(left, _LOOK_S))
+            self.memory = max(self.memory, self._process.memory_info().rss)
+            self.files = max(self.files, self._process.num_fds())
+
+
+def _confirmed(home: Path) -> int:
+    """How many runs the watcher has noted as confirmed."""
+    (note,) = (home / "state").glob("watch-*.json")
+    found: int = json.loads(note.read_text(encoding="utf-8"))["states"].get("confirmed", 0)
+    return found
 
 
 def _end(writer: subprocess.Popen[str]) -> dict[str, list[float]]:
@@ -192,8 +236,8 @@ def _ask(server: Served, path: str) -> Any:
         raise
 
 
-def _until(what: Any, else_: str) -> None:
-    deadline = time.monotonic() + _SETTLE_S
+def _until(what: Any, else_: str, limit: float) -> None:
+    deadline = time.monotonic() + limit
     while not what():
         if time.monotonic() > deadline:
             raise ChildError(else_)
@@ -203,3 +247,23 @@ def _until(what: Any, else_: str) -> None:
 def _cpu(process: psutil.Process) -> float:
     times = process.cpu_times()
     return float(times.user + times.system)
+
+
+def _main(words: list[str]) -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.watch_rounds")
+    parser.add_argument("growing", type=int)
+    for name, default in (("silent", 0), ("ended", 0), ("seconds", 60), ("idle", 20)):
+        parser.add_argument(f"--{name}", type=int, default=default, metavar="N")
+    parser.add_argument("--period", type=float, default=10.0, metavar="SECONDS")
+    said = parser.parse_args(words)
+    samples = Samples()
+    times = (float(said.seconds), float(said.idle), said.period)
+    fleet = Fleet(said.growing, *times, silent=said.silent, ended=said.ended)
+    with tempfile.TemporaryDirectory(prefix="holdfast-bench-") as folder:
+        watch_rounds(samples, Path(folder), fleet)
+    for key, values in samples.values["holdfast"].items():
+        print(f"{key:20} {values[0]:8.2f}")
+
+
+if __name__ == "__main__":
+    _main(sys.argv[1:])

@@ -125,7 +125,7 @@ def test_deleted_on_the_server(
     other = make_run(tmp_path / "wandb", "bb", number=1)
     assert sync(capsys)[0] == 0
     memory.delete(RunPath("ann", "digits", "aa"))
-    code, out, err = sync(capsys, "--clean")
+    code, out, err = sync(capsys, "--clean", ".")
     assert code == RefusedError.exit_code
     assert "✗ ann/digits/aa: refused: run_deleted; do" in err
     assert "0 of 1 runs confirmed" in out
@@ -146,7 +146,7 @@ def test_clean(served: Served, tmp_path: Path, capsys: pytest.CaptureFixture[str
     new = make_run(tmp_path / "wandb", "bb", number=2)
     live, writer = start_run(tmp_path / "wandb", "cc", number=3)
     append_rows(writer, rows(2))
-    code, _, err = sync(capsys, "--clean")
+    code, _, err = sync(capsys, "--clean", ".")
     assert code == 0
     assert err.count("removed") == 2
     assert not old.path.exists()

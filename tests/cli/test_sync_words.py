@@ -100,10 +100,43 @@ def test_clean_by_age(
     new.path.rename(fresh)
     past = old.path.with_name("offline-run-20200101_000000-aa")
     old.path.rename(past)
-    assert main(["sync", "--clean", "--clean-old-hours", "24"]) == 0
-    assert (past.exists(), fresh.exists()) == (False, True)
     assert main(["sync", "--clean"]) == 0
+    said = capsys.readouterr()
+    assert "2 runs not sent: --clean alone only removes" in said.out
+    assert not served.journals
+    assert main(["sync"]) == 0
+    assert main(["sync", "--clean"]) == 0  # by itself of those that are a day old
+    assert (past.exists(), fresh.exists()) == (False, True)
+    assert main(["sync", "--clean", "--clean-old-hours", "1"]) == 0
+    assert main(["sync", "--sync-all", "--clean"]) == 0
+    assert fresh.exists()
+    assert main(["sync", "--clean", "--clean-old-hours", "1", "."]) == 0
+    assert fresh.exists()
+    assert main(["sync", "--clean", "."]) == 0
     assert not fresh.exists()
+
+
+def test_clean_with_a_path_or_all_sends_first(
+    served: MemoryServer, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    named = make_run(tmp_path / "one" / "wandb", "aa")
+    assert main(["sync", "--clean", "one"]) == 0
+    assert (len(served.journals), named.path.exists()) == (1, False)
+    other = make_run(tmp_path / "two" / "wandb", "bb")
+    assert main(["sync", "--sync-all", "--clean", "--clean-old-hours", "0"]) == 0
+    assert (len(served.journals), other.path.exists()) == (2, False)
+
+
+def test_clean_alone_removes_nothing_that_the_server_has_lost(
+    served: MemoryServer, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    runs = [make_run(tmp_path / "wandb", name, number=n) for n, name in enumerate(("aa", "bb"))]
+    assert main(["sync"]) == 0
+    lost = next(journal for journal in served.journals if journal.run.run_id == "aa")
+    del served.journals[lost], served.claimed_at[lost]
+    assert main(["sync", "--clean", "--clean-old-hours", "0"]) == 0
+    assert [run.path.exists() for run in runs] == [True, False]
+    assert lost not in served.journals
 
 
 @pytest.mark.parametrize(
@@ -132,7 +165,7 @@ def test_which_artifacts(
     assert run["state"] == state
     (named,) = served.files.values()
     assert {path.split("/")[-1] for path in named} == sent
-    assert main(["sync", "--clean", *words]) == 0
+    assert main(["sync", "--clean", *words, "."]) == 0
     assert run_dir.path.exists() == (state == "partial")
 
 
@@ -161,7 +194,7 @@ def test_which_files(
     assert set(named) == sent
     assert run["state"] == ("partial" if left_out else "confirmed")
     assert run_dir.receipt.exists() == (not left_out)
-    assert main(["sync", "--clean", *words]) == 0
+    assert main(["sync", "--clean", *words, "."]) == 0
     said = capsys.readouterr()
     if left_out:
         assert f"{left_out} files left out, as was asked" in said.err

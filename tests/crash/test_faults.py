@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 import time
-import urllib.error
-import urllib.request
 
 from crash import proxy as net
 from crash.faults import Place, fault
 from crash.proxy import Proxy, also
-from processes import environment
 from sync.making import append_rows, rows, start_run
 from wire.fault_server import Request, http
 
@@ -196,32 +191,9 @@ def test_away(place: Place) -> None:
 def test_key_revoked(place: Place) -> None:
     for number in range(4):
         place.run(f"run{number}", number=number)
-    key = place.server.key
-
-    def users(*words: str) -> None:
-        command = [sys.executable, "-m", "holdfast", "users", *words]
-        data = ["--data", str(place.server.folder / "data")]
-        env = environment(place.server.config)
-        subprocess.run([*command, *data], env=env, check=True, capture_output=True)
-
-    def revoke() -> None:
-        users("remove", "local")
-        asked = urllib.request.Request(
-            f"{place.server.url}/api/v1/viewer", headers={"Authorization": f"Bearer {key}"}
-        )
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            try:
-                urllib.request.urlopen(asked).close()
-            except urllib.error.HTTPError as error:
-                error.close()
-                return
-            time.sleep(0.05)
-        raise AssertionError("the key lives on")
-
-    place.proxy.meet(also(revoke), path="/receipt$", times=1, after=1)
+    place.proxy.meet(also(place.revoke_key), path="/receipt$", times=1, after=1)
     said = place.sync("--jobs", "1")
-    users("add", "local", "--api-key", key)
+    place.give_key()
     place.meets(said)
     assert "1 of 4 runs confirmed" in said.text
     place.finish()
@@ -235,25 +207,19 @@ def test_key_revoked(place: Place) -> None:
 )
 def test_server_restored(place: Place) -> None:
     """What it lost since is sent again, though every run was confirmed."""
-    data, backup = place.server.folder / "data", place.folder.parent / "backup"
     old = place.run("kept", files=_small())
     run_dir, writer = start_run(place.runs, "grown", number=1, project=place.project)
     append_rows(writer, rows(500))
     assert place.sync().code == 0
     before = run_dir.journal.stat().st_size
-    place.server.stop()
-    shutil.copytree(data, backup)
-    place.server.start()
+    backup = place.backup()
     append_rows(writer, rows(500, first=500))
     writer.append(encode.exit_record(0, 1))
     writer.close()
     place.run("new", number=2, files=_small())
     assert place.sync().code == 0
     assert "0 runs to send, 3 confirmed already" in place.sync().text
-    place.server.stop()
-    shutil.rmtree(data)
-    shutil.copytree(backup, data)
-    place.server.start()
+    place.set_back(backup)
     assert not place.is_there("new")
     place.proxy.requests.clear()
     place.meets(place.sync())

@@ -6,15 +6,17 @@ import os
 
 import pytest
 from crash.faults import FAULTS, Place, fault
-from crash.proxy import status
+from crash.proxy import Act, status
 
 from holdfast.wire import digest_of
 
 _AGAIN = "`holdfast sync` again"
 _FOREIGN = "with an HTML page: it is not a Holdfast server"
 _BEHIND = "with an HTML page: a proxy whose server does not answer?"
+_MOVED = "sends requests on to http://elsewhere.example"
 #: of each status: what is said, the exit code, what one does
 _STATUSES = {
+    **dict.fromkeys((301, 302, 307, 308), (_MOVED, 5, "give that address as the server's")),
     400: (f"answered 400 {_FOREIGN}", 5, "correct the address, or the proxy"),
     401: (
         "answered 401 with an HTML page, not as a Holdfast server does",
@@ -23,8 +25,13 @@ _STATUSES = {
     ),
     403: (f"answered 403 {_FOREIGN}", 5, "ask who runs the proxy what it forbids"),
     404: (f"answered 404 {_FOREIGN}", 5, "correct the address, or the proxy"),
+    405: (f"answered 405 {_FOREIGN}", 5, "correct the address, or the proxy"),
+    408: (f"answered 408 {_BEHIND}", 5, "nothing, if it ends within two minutes; else later"),
     409: (f"answered 409 {_FOREIGN}", 5, "correct the address, or the proxy"),
+    410: (f"answered 410 {_FOREIGN}", 5, "correct the address, or the proxy"),
     413: ("refuses bodies of this size (413)", 5, "raise the proxy's limit for bodies"),
+    422: (f"answered 422 {_FOREIGN}", 5, "correct the address, or the proxy"),
+    425: (f"answered 425 {_BEHIND}", 5, "nothing, if it ends within two minutes; else later"),
     429: (f"answered 429 {_BEHIND}", 5, "nothing, if it ends within two minutes; else later"),
     500: (f"answered 500 {_BEHIND}", 5, "nothing, if it ends within two minutes; else see the log"),
     502: (f"answered 502 {_BEHIND}", 5, "nothing, if it ends within two minutes; else see the log"),
@@ -32,7 +39,8 @@ _STATUSES = {
     504: (f"answered 504 {_BEHIND}", 5, "nothing, if it ends within two minutes; else see the log"),
     507: (f"answered 507 {_BEHIND}", 5, "make room on the server's disk"),
 }
-_PASSING = {429, 500, 502, 503, 504}
+_PASSING = {408, 425, 429, 500, 502, 503, 504}
+_SMALL = ("readmit", "chunks", "files", "receipt", "edit")
 _COMMON = {"requirements.txt": b"numpy\n"}
 
 
@@ -51,9 +59,13 @@ def code(request: pytest.FixtureRequest, place: Place) -> int:
     return int(request.param)
 
 
+def _answer(code: int) -> Act:
+    return status(code, Location="http://elsewhere.example/") if code < 400 else status(code)
+
+
 def test_at_the_first_word(place: Place, code: int) -> None:
     place.run("small", files=_COMMON)
-    place.proxy.meet(status(code), path="/viewer")
+    place.proxy.meet(_answer(code), path="/viewer")
     said = place.sync("--timeout", "1")
     place.meets(said)
     assert (": trying again for 1 s" in said.text) == (code in _PASSING)
@@ -70,18 +82,18 @@ def test_on_every_route(place: Place, code: int) -> None:
     big = {name: os.urandom(300_000) for name in ("state", "part")}
     for number, (name, files) in enumerate(
         {
-            **dict.fromkeys(("good", "chunks", "files", "receipt"), _COMMON),
+            **dict.fromkeys(("good", *_SMALL), _COMMON),
             **{name: {"big.bin": data} for name, data in big.items()},
         }.items()
     ):
         place.run(name, number=2 + number, files=files)
     for method, path in _routes(place.project, big):
-        place.proxy.meet(status(code), method=method, path=path)
-    said = place.sync("--timeout", "1", "--jobs", "10")
+        place.proxy.meet(_answer(code), method=method, path=path)
+    said = place.sync("--timeout", "1", "--jobs", "10", "--again", "--job-type", "eval")
     place.meets(said)
-    assert "1 of 7 runs confirmed" in said.text
+    assert "1 of 9 runs confirmed" in said.text
     says = FAULTS[_what(code)].says
-    for name in ("known", "chunks", "files", "receipt", "state", "part"):
+    for name in ("known", *_SMALL, *big):
         (line,) = (line for line in said.text.splitlines() if f"/{name}: " in line)
         assert says in line, name
     assert says in said.text.splitlines()[-2], "of the receipts given before"
@@ -95,9 +107,11 @@ def _routes(project: str, big: dict[str, bytes]) -> list[tuple[str, str]]:
     return [
         ("POST", "/receipts$"),
         ("GET", f"{journal % 'known'}$"),
+        ("POST", f"/runs/local/{project}/readmit/readmit$"),
         ("POST", f"{journal % 'chunks'}/chunks"),
         ("POST", f"{journal % 'files'}/files$"),
         ("POST", f"{journal % 'receipt'}/receipt$"),
+        ("POST", f"/runs/local/{project}/edit/edit$"),
         ("GET", f"/blobs/local/.*{blob['state']}"),
         ("PUT", f"/blobs/local/.*{blob['part']}"),
     ]

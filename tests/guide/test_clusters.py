@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -36,6 +37,7 @@ def login(tmp_path: Path, server: Server) -> Iterator[NewUser]:
     places = {
         "https://holdfast.example.org": server.url,
         "/scratch/": f"{tmp_path}/scratch/",
+        "--host login1 --port 8081": "--host 127.0.0.1 --port 0",
         "--host login1": "--host 127.0.0.1 --port 0",
     }
     (tmp_path / "scratch" / "ada").mkdir(parents=True)
@@ -134,18 +136,58 @@ def as_a_service(page: Page, server: Server, login: NewUser, node: NewUser, scra
     program = login.home / ".local" / "bin" / "holdfast"
     program.parent.mkdir(parents=True)
     program.symlink_to(Path(sys.executable).with_name("holdfast"))
-    [unit] = re.findall(r"ExecStart=(.*)", page.text)
-    [variable] = re.findall(r"Environment=(.*)", page.text)
-    login.exports(f"export {variable}")
+    units = [
+        unit.replace("%h", "$HOME").replace("%u", "$USER") for unit in _said(page, "ExecStart")
+    ]
+    login.exports(f"export {_said(page, 'Environment')[0]}")
+    runs = partial(_runs_arrive, server, login, node, scratch)
+    for number, command in enumerate(_three_ways(page, units[0])):
+        runs(command, f"service{number}", lambda _: None)
+    assert (login.home / "holdfast-watch.log").read_text()
+    node.variables["HOLDFAST_API_KEY"] = server.key  # the port is another each time here
+    for number, command in enumerate(_three_ways(page, units[1])):
+        log = login.home / "holdfast-relay.log" if number == 2 else None
+        runs(command, f"relayed{number}", partial(_sync_through, login, node, log))
+
+
+def _said(page: Page, name: str) -> list[str]:
+    return re.findall(rf"{name}=(.*)", page.text)
+
+
+def _three_ways(page: Page, unit: str) -> tuple[str, str, str]:
+    """What systemd, tmux and cron start."""
     tmux = shlex.split(page.next("tmux new-session"))[-1]
     cron = page.next("@reboot ").removeprefix("@reboot ")
-    started = (unit.replace("%h", "$HOME").replace("%u", "$USER"), tmux, f"env {cron}")
-    for number, command in enumerate(started):
-        service = login.begins(command)
-        trains(node, scratch / f"service{number}")
-        node.types("python train.py")
-        run = f"local/digits/{the_run(scratch / f'service{number}')}"
-        until(partial(is_confirmed, server, run), "the run is confirmed")
-        assert [row["loss"] for row in server.api().run(run).scan_history()] == LOSSES
-        login.stops(service)
-    assert (login.home / "holdfast-watch.log").read_text()
+    return unit, tmux, f"env {cron}"
+
+
+def _runs_arrive(
+    server: Server,
+    login: NewUser,
+    node: NewUser,
+    scratch: Path,
+    command: str,
+    name: str,
+    sends: Callable[[subprocess.Popen[str]], None],
+) -> None:
+    """What a node trains arrives while a service runs, sent by the node or by the service."""
+    service = login.begins(command)
+    trains(node, scratch / name)
+    node.types("python train.py")
+    sends(service)
+    run = f"local/digits/{the_run(scratch / name)}"
+    until(lambda: is_confirmed(server, run), "the run is confirmed")
+    assert [row["loss"] for row in server.api().run(run).scan_history()] == LOSSES
+    login.stops(service)
+
+
+def _sync_through(
+    login: NewUser, node: NewUser, log: Path | None, relay: subprocess.Popen[str]
+) -> None:
+    def words() -> str:
+        return log.read_text() if log is not None and log.exists() else login.said(relay)
+
+    until(lambda: "relay at " in words(), "the relay says where it is")
+    node.variables["HOLDFAST_BASE_URL"] = words().partition("relay at ")[2].partition(",")[0]
+    assert "confirmed" in node.types("holdfast sync")
+    del node.variables["HOLDFAST_BASE_URL"]

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rundir.places import journal_with_header
+from rundir.places import journal_with_header, mounted
 
 from holdfast.journal import HEADER
 from holdfast.rundir import RunDir, boot_id, hold, is_process, writer_of
@@ -192,6 +192,38 @@ def test_a_filesystem_without_locks_proves_nothing(
     assert writer_of(run) == "unknown"
     os.utime(run.journal, (1e9, 1e9))
     assert writer_of(run) == "gone"
+    os.close(fd)
+
+
+@pytest.mark.parametrize("kind", ["nfs4", "lustre", "fuse.sshfs"])
+def test_where_machines_share_the_folder_only_the_writers_own_asks_for_its_lock(
+    kind: str, run: RunDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file server may keep the lock of a machine that lost its power, and is asked each time."""
+    asked: list[int] = []
+    real = fcntl.flock
+
+    def flock(fd: int, operation: int) -> None:
+        asked.append(operation)
+        real(fd, operation)
+
+    journal_with_header(run.journal, "another", "another")
+    mounted(monkeypatch, tmp_path, kind)
+    fd = os.open(run.journal, os.O_RDWR)
+    hold(fd)
+    monkeypatch.setattr(fcntl, "flock", flock)
+    assert writer_of(run) == "unknown"
+    os.utime(run.journal, (time.time() - 301, time.time() - 301))
+    assert writer_of(run) == "gone"
+    assert not asked
+    run.journal.unlink()
+    journal_with_header(run.journal, platform.node(), boot_id())
+    own = os.open(run.journal, os.O_RDWR)
+    real(own, fcntl.LOCK_EX)
+    assert writer_of(run) == "alive"
+    os.close(own)
+    assert writer_of(run) == "gone"
+    assert asked
     os.close(fd)
 
 

@@ -267,6 +267,24 @@ def test_a_restored_server_gets_back_what_nobody_touches_any_more(
     until(lambda: all(held(server, run) for run in runs))
 
 
+def test_what_a_restored_server_lost_does_not_wait_for_the_next_look(
+    tmp_path: Path, watching: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(followed, "_RESTING_LOOK_SECONDS", 3600)
+    server = MemoryServer()
+    runs = [make_run(tmp_path, f"r{n}", number=n) for n in range(3)]
+    one = watching(server, tmp_path)
+    until(lambda: len(one.told) == 3 and confirmed(one)())
+    runs_there = list(one.watcher.runs.values())
+    for times in (1, 2):
+        until(lambda: min(run.next_look for run in runs_there) > time.monotonic() + 9)
+        with server.at_rest():
+            server.journals.clear()
+            server.claimed_at.clear()
+        until(lambda: len(one.told) == 3 + 3 * times)  # noqa: B023 - called here only
+        assert all(held(server, run) for run in runs)
+
+
 def test_a_deleted_run_that_was_let_in_again_is_found_confirmed(
     tmp_path: Path, watching: Start
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import random
 from datetime import datetime
 from itertools import pairwise
@@ -24,6 +25,7 @@ from holdfast.errors import (
     UsageError,
 )
 from holdfast.rundir import discover
+from holdfast.sync.crew import Crew, Lane
 from holdfast.sync.followed import Followed, Shipped
 from holdfast.sync.hours import Hours
 from holdfast.sync.outage import Outage, is_of_server
@@ -245,6 +247,56 @@ def test_a_live_run_is_looked_at_every_second_a_quiet_one_in_time_and_a_resting_
     resting.seen(resting.look(now), now)
     assert resting.next_look - now == 60.0
     assert resting.due(now, files=True) == []
+    writer.close()
+
+
+def test_a_writer_that_cannot_be_asked_lives_while_it_writes(tmp_path: Path) -> None:
+    """As on a filesystem that machines share, seen from another machine."""
+    run_dir, writer = start_run(tmp_path, "aaaa")
+    now = 1000.0
+    run = Followed(run_dir, now, writer=lambda _: "unknown")
+
+    def look() -> str:
+        run.seen(run.look(now), now)
+        return run.writer
+
+    assert look() == "unknown"  # nobody has seen it grow
+    writer.append(b"\x12\x00")
+    now += 10
+    assert look() == "alive"
+    now += 299
+    assert (look(), run.has_ended(now)) == ("alive", False)
+    now += 4
+    assert (look(), run.has_ended(now)) == ("unknown", True)
+    writer.append(b"\x12\x00")
+    now += 10
+    assert (look(), run.has_ended(now)) == ("alive", False)
+    writer.close()
+
+
+def test_news_do_not_wait_for_words_and_words_not_for_ever() -> None:
+    lane = Lane[int](Crew("test", 1, queue.SimpleQueue()))
+    for number in range(3):
+        lane.add(number, urgent=False)
+    for number in range(10, 16):
+        lane.add(number, urgent=True)
+    taken = [lane.take() for _ in range(10)]
+    assert taken == [10, 11, 12, 0, 13, 14, 15, 1, 2, None]
+
+
+def test_only_the_word_that_a_silent_writer_lives_can_wait(tmp_path: Path) -> None:
+    run_dir, writer = start_run(tmp_path, "aaaa")
+    now = 1000.0
+    run = Followed(run_dir, now)
+    run.seen(run.look(now), now)
+    assert (run.due(now, files=True), run.is_urgent("journal", now)) == (["journal"], True)
+    work = run.begin("journal", context(MemoryServer()), lambda: True)
+    run.ended("journal", work(), now)
+    now += 50
+    assert (run.due(now, files=False), run.is_urgent("journal", now)) == (["journal"], False)
+    writer.append(b"\x12\x00")
+    run.seen(run.look(now), now)
+    assert run.is_urgent("journal", now)
     writer.close()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from typing import Any
 
 import pytest
 from processes import Server, environment, holdfast_command
-from sync.making import make_run
+from sync.making import append_rows, make_run, rows, start_run
 
 from holdfast.errors import HoldfastError
 
@@ -37,7 +38,13 @@ def until(what: Callable[[], object]) -> None:
 class Watch:
     """`holdfast watch FOLDER`, its output in a file."""
 
-    def __init__(self, server: Server, folder: Path, *options: str) -> None:
+    def __init__(
+        self,
+        server: Server,
+        folder: Path,
+        *options: str,
+        before: Callable[[], None] | None = None,
+    ) -> None:
         self.log = server.folder / "watch.log"
         env = {**environment(server.config), "HOLDFAST_BASE_URL": server.url}
         env["HOLDFAST_STATE_DIR"] = str(server.folder / "state")
@@ -47,6 +54,7 @@ class Watch:
                 env=env,
                 stdout=out,
                 stderr=out,
+                preexec_fn=before,
             )
 
     def said(self, text: str) -> bool:
@@ -190,6 +198,38 @@ def test_a_job_is_preempted_until_it_is_requeued(
     assert len(server.api().runs("local/digits")) == 1
     steps = [row["_step"] for row in run().scan_history(keys=["loss"])]
     assert steps == list(range(len(steps)))
+
+
+def test_many_folders_need_no_more_open_files_than_few(
+    tmp_path: Path, server: Server, children: list[subprocess.Popen[bytes]]
+) -> None:
+    """A process that may have fewer files open than there are runs that grow."""
+    folder, ids = tmp_path / "scratch", [f"r{number:03}" for number in range(150)]
+    started = [start_run(folder / "wandb", run_id, number=n) for n, run_id in enumerate(ids)]
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))
+
+    watch = Watch(server, folder, before=limit)
+    children.append(watch.process)
+
+    def rows_there() -> list[int]:
+        try:
+            runs = server.api().runs("local/digits")
+            return [run.lastHistoryStep for run in runs]
+        except HoldfastError:
+            return []  # no project yet
+
+    for first in (0, 3):
+        for _, writer in started:
+            append_rows(writer, rows(3, first=first))
+        until(lambda: rows_there() == [first + 2] * len(ids))  # noqa: B023 - called here only
+    assert watch.process.poll() is None
+    for _, writer in started:
+        writer.close()
+    until(lambda: status(server)["watchers"][0]["states"] == {"confirmed": len(ids)})
+    assert watch.stop() == 0
+    assert not watch.said("Too many open files")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -14,8 +14,22 @@ from holdfast.cli.carried import confirm_runs
 from holdfast.cli.codes import shared_code
 from holdfast.cli.contact import meet
 from holdfast.cli.keys import find_key, offer_to_keep
-from holdfast.cli.progress import Progress, outcome_line, size_text, tell_errors, tell_trace
-from holdfast.cli.sync_words import choose, declare, is_old, wishes_of, without_meaning
+from holdfast.cli.progress import (
+    Progress,
+    count_text,
+    outcome_line,
+    size_text,
+    tell_errors,
+    tell_trace,
+)
+from holdfast.cli.sync_words import (
+    choose,
+    declare,
+    is_old,
+    removes_only,
+    wishes_of,
+    without_meaning,
+)
 from holdfast.errors import UsageError
 from holdfast.rundir import RunDir
 from holdfast.settings import load
@@ -31,6 +45,7 @@ from holdfast.wire.http import Connection
 __all__ = ["add", "run"]
 
 _FILE_CONNECTIONS = 6
+_NOT_SENT = "not sent: --clean alone only removes; with a path or --sync-all it sends first"
 
 
 def add(subparsers: Any) -> None:
@@ -53,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
     for line in without_meaning(args):
         print(f"holdfast: {line}", file=sys.stderr)
     found = choose(args, find(args.paths or [Path()], settings.base_url, wishes))
-    runs = found.pending + (found.synced if args.include_synced else [])
+    runs = _to_send(args, found)
     _check_one_id(args.id, runs)
     if args.dry_run:
         return _tell_plan(args, found, runs)
@@ -73,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
             context = meet(connection, wishes, progress, timeout=args.timeout)
             if not args.include_synced:
                 recall(context.transport, context.base_url, found)
-                runs = found.pending
+                runs = _to_send(args, found)
             outcomes = _send(args, context, runs, progress.say)
         if asked:
             offer_to_keep(settings.base_url, key)
@@ -81,6 +96,12 @@ def run(args: argparse.Namespace) -> int:
             outcomes += _clean(args, context, outcomes, found, progress.say)
     connection.close()
     return _finish(args, found, outcomes, context.viewer, settings.base_url)
+
+
+def _to_send(args: argparse.Namespace, found: Found) -> list[RunDir]:
+    if removes_only(args):
+        return []
+    return found.pending + (found.synced if args.include_synced else [])
 
 
 def _send(
@@ -185,7 +206,9 @@ def _finish(
         print(json.dumps(result))
         return code
     tell_errors(found.missing)
-    if not outcomes:
+    if removes_only(args) and found.pending:
+        print(f"{count_text(len(found.pending), 'run')} {_NOT_SENT}")
+    elif not outcomes:
         print(_summary_of_found(found, []))
     else:
         good = sum(outcome.ok for outcome in outcomes)

@@ -22,11 +22,12 @@ from holdfast.sync.many import Found
 from holdfast.sync.wanted import Wanted
 from holdfast.wire import Edit
 
-__all__ = ["choose", "declare", "is_old", "wishes_of", "without_meaning"]
+__all__ = ["choose", "declare", "is_old", "removes_only", "wishes_of", "without_meaning"]
 
+_CLEAN_HOURS = 24
 _MEANINGLESS = {
-    "sync_tensorboard": "--sync-tensorboard does nothing here: event files of TensorBoard are not "
-    "read; what the script logged is sent",
+    "sync_tensorboard": "--sync-tensorboard does nothing here: of a folder with a journal that is "
+    "sent, as wandb does; folders that hold nothing but TensorBoard's event files are not read",
     "view": "--view does nothing here: the address of each run is printed",
 }
 
@@ -75,7 +76,12 @@ def _declare_choice(parser: argparse.ArgumentParser) -> None:
     option("--ignore", default="", help=argparse.SUPPRESS)
     option("--show", type=int, default=0, metavar="N", help="list at most N runs in a dry run")
     option("--clean", action="store_true", help="remove run folders that the server confirmed")
-    option("--clean-old-hours", type=int, metavar="N", help="only runs begun so long ago")
+    option(
+        "--clean-old-hours",
+        type=int,
+        metavar="N",
+        help=f"only runs begun so long ago (default: {_CLEAN_HOURS}; with PATH: any)",
+    )
     option("--clean-force", action="store_true", help="never asks; so it is anyway")
     _flag(parser, ("--mark-synced",), "leave receipt and marker in the run folder", True)
 
@@ -180,17 +186,27 @@ def choose(args: argparse.Namespace, found: Found) -> Found:
     )
 
 
+def removes_only(args: argparse.Namespace) -> bool:
+    """Whether nothing is to be sent: `--clean` alone removes, as it did in wandb."""
+    sends = args.paths or args.sync_all or args.include_synced or args.follow
+    return args.clean and not sends
+
+
 def is_old(args: argparse.Namespace, now: datetime) -> Callable[[RunDir], bool]:
-    """Whether a run may be cleaned for its age; W&B names folders in local time."""
+    """Whether a run may be cleaned for its age; W&B names folders in local time.
+
+    As in wandb, runs that are named by a path need no age.
+    """
+    usual = 0 if args.paths else _CLEAN_HOURS
+    hours: int = usual if args.clean_old_hours is None else args.clean_old_hours
 
     def old(run_dir: RunDir) -> bool:
-        if args.clean_old_hours is None:
+        if hours <= 0:
             return True
         try:
             began = datetime.strptime(run_dir.started, "%Y%m%d_%H%M%S")  # noqa: DTZ007
         except ValueError:  # a folder whose name tells no time
             return False
-        hours: int = args.clean_old_hours
         return (now - began).total_seconds() >= hours * 3600
 
     return old

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from holdfast.client.jobs import Job, job_of
 from holdfast.errors import DamagedError, UsageError
 from holdfast.journal import Frame, Reader
-from holdfast.rundir import RunDir, read_spec, runs_with_id, writer_of
+from holdfast.rundir import RunDir, is_locked, read_spec, runs_with_id
 
 __all__ = ["Earlier", "find"]
 
@@ -131,8 +131,8 @@ def _of_job(root: Path, job: Job) -> str:
     if spec is None or spec.get("state") == "finished":
         return ""
     run_id, path = str(spec.get("run_id") or ""), Path(str(spec.get("path") or ""))
-    # Several processes of one job may log runs of their own side by side.
-    writes = run_id and writer_of(RunDir(path / f"run-{run_id}.wandb")) == "alive"
+    # Several processes of one job may log runs of their own side by side, on several machines.
+    writes = run_id and is_locked(path / f"run-{run_id}.wandb")
     return "" if writes else run_id
 
 

@@ -1,7 +1,8 @@
 """`mode="online"`: a process of its own that ships the journal while it grows.
 
-Owns starting that process and looking after how it does. Must not know the network: the training
-process opens no connection in any mode, and is never worse off for this one failing.
+Owns starting that process, passing on its first word, and looking after how it does. Must not know
+the network: the training process opens no connection in any mode, and is never worse off for this
+one failing.
 """
 
 from __future__ import annotations
@@ -9,12 +10,19 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from holdfast.rundir import RunDir
 
 __all__ = ["Follower", "start"]
+
+_LOOK_SECONDS = 0.1
+_FIRST_WORD_SECONDS = 15.0
+_QUEUED = "the server has not answered yet: the run is queued, and sent when it does"
 
 
 class Follower:
@@ -23,9 +31,36 @@ class Follower:
     def __init__(self, process: Any, log: Path) -> None:
         self._process = process
         self._log = log
+        self._over = threading.Event()
+
+    def listen(self, say: Callable[[str], None]) -> None:
+        """Have its first word said: whether the run is sent now, or waits for the server.
+
+        A thread waits for that word, for some seconds; training does not.
+        """
+        name = "holdfast-first-word"
+        threading.Thread(target=self._listen, args=(say,), name=name, daemon=True).start()
+
+    def _listen(self, say: Callable[[str], None]) -> None:
+        end = monotonic() + _FIRST_WORD_SECONDS
+        while not self._over.wait(_LOOK_SECONDS):
+            word = self._first_word()
+            if word or monotonic() > end:
+                say(f"sync: {word or _QUEUED}")
+                return
+
+    def _first_word(self) -> str:
+        """The first line of the log, once it is whole."""
+        try:
+            with open(self._log, encoding="utf-8", errors="replace") as file:
+                line = file.readline(1000)
+        except OSError:  # it is the log that is gone, not the run
+            return ""
+        return line.strip().removeprefix("holdfast: ") if line.endswith("\n") else ""
 
     def complaint(self) -> str:
-        """One line when it has ended early, else empty."""
+        """One line when it has ended early, else empty; nobody waits for its word any more."""
+        self._over.set()
         code = self._process.poll()
         if code is None:
             # It goes on by itself: without this, Python would warn that it was left behind.

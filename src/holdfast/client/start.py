@@ -223,6 +223,8 @@ def _open(
     follower = _follow(settings, run_dir, notices)
     held = Held(run_dir, writer, beside, follower)
     run.hold(held)
+    if follower is not None:
+        follower.listen(notices.say)
     try:
         write_spec(root, spec_of(run, held, "running"), job=job_key(settings))
     except StorageError as error:

@@ -1,12 +1,13 @@
 """Whether the process that writes a journal is alive, in a way that cannot go stale.
 
-The writer holds an advisory lock on the journal, which the kernel releases however it ends. A
-lock may not be visible from another host (network filesystems), and some filesystems have none,
-so what the journal's header says of host and boot decides how far "not locked" can be trusted.
+The writer holds an advisory lock on the journal, which the kernel releases however it ends. Where
+machines share the filesystem the lock is asked for only on the writer's own one: on another it may
+be seen or not, may have outlived its machine, and asking is a request to the file server.
 """
 
 from __future__ import annotations
 
+import functools
 import os
 import platform
 import sys
@@ -15,9 +16,10 @@ from pathlib import Path
 from typing import Literal
 
 from holdfast.errors import DamagedError
-from holdfast.journal import Frame, Reader
+from holdfast.journal import Frame, scan
 from holdfast.records.decode import parse
 from holdfast.rundir.layout import RunDir
+from holdfast.rundir.mounts import is_shared
 
 if sys.platform != "win32":
     import fcntl
@@ -30,6 +32,8 @@ WriterState = Literal["alive", "gone", "unknown"]
 _SILENCE = 300.0
 #: a millisecond apart; who asks holds the lock for microseconds, unless the machine is very busy
 _HOLD_TRIES = 200
+#: the header is the first record of a journal, and short
+_HEADER_BYTES = 4096
 
 
 def hold(fd: int) -> None:
@@ -55,14 +59,17 @@ def writer_of(run_dir: RunDir) -> WriterState:
 
     Not locked means gone only on the machine that the journal's header names. Elsewhere, where
     there are no locks, and for journals that name no machine (other clients' journals), five
-    minutes of silence decide.
+    minutes of silence decide. Of another machine's journal on a filesystem that machines share the
+    lock is not even asked for (docs/decisions/0026).
     """
-    locked = is_locked(run_dir.journal)
-    if locked:
-        return "alive"
-    if locked is False and _is_of_this_machine(run_dir.journal):
-        return "gone"
     try:
+        shared = is_shared(run_dir.path)
+        asked = not shared or _is_of_this_machine(run_dir.journal)
+        locked = is_locked(run_dir.journal) if asked else None
+        if locked:
+            return "alive"
+        if locked is False and (shared or _is_of_this_machine(run_dir.journal)):
+            return "gone"
         silent_for = time.time() - run_dir.journal.stat().st_mtime
     except OSError:
         return "unknown"
@@ -76,8 +83,9 @@ def _is_of_this_machine(journal: Path) -> bool:
     that is not worth a wrong answer for another machine: silence decides then.
     """
     try:
-        with journal.open("rb") as file:
-            first = next((item for item in Reader(file) if isinstance(item, Frame)), None)
+        with journal.open("rb", buffering=0) as file:
+            begin = file.read(_HEADER_BYTES)
+        first = next((item for item in scan(begin) if isinstance(item, Frame)), None)
         writer = parse(first.payload).header.writer if first is not None else None
     except (OSError, DamagedError):  # whatever is wrong with it, it names no machine
         return False
@@ -89,6 +97,7 @@ def _is_of_this_machine(journal: Path) -> bool:
     return bool(writer.host == platform.node())
 
 
+@functools.cache
 def boot_id() -> str:
     """What tells one start of this machine from the next; empty where the system has none."""
     try:

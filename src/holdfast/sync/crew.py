@@ -1,17 +1,21 @@
-"""A few threads that do jobs, each told to one queue when it is done.
+"""A few threads that do jobs, each told to one queue when it is done, and what waits for them.
 
-Owns the threads. Must not know what a job is. They end with the process: nobody waits for a
-request that is under way, since everything can be taken up again.
+Owns the threads and the order. Must not know what a job is. They end with the process: nobody waits
+for a request that is under way, since everything can be taken up again.
 """
 
 from __future__ import annotations
 
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
-__all__ = ["Crew", "Done"]
+__all__ = ["Crew", "Done", "Lane"]
+
+_T = TypeVar("_T")
+_PATIENCE = 4
 
 
 class Done(NamedTuple):
@@ -72,3 +76,36 @@ class Crew:
                 self._done.put(Done(who, job(), None, heard))
             except BaseException as error:  # noqa: BLE001 - told to whoever waits for the outcome
                 self._done.put(Done(who, None, error, heard))
+
+
+class Lane(Generic[_T]):
+    """What waits for the threads of a crew: the urgent first, but of four one of the others.
+
+    Args:
+        crew: its threads.
+
+    Example:
+        >>> lane = Lane[str](Crew("journal", 1, queue.SimpleQueue()))
+        >>> lane.add("a word", urgent=False)
+        >>> lane.add("news", urgent=True)
+        >>> [lane.take(), lane.take(), lane.take()]
+        ['news', 'a word', None]
+    """
+
+    def __init__(self, crew: Crew) -> None:
+        self.crew = crew
+        self._urgent: deque[_T] = deque()
+        self._others: deque[_T] = deque()
+        self._taken = 0
+
+    def add(self, item: _T, *, urgent: bool) -> None:
+        """Let it wait; one that has become urgent is added again, and then comes twice."""
+        (self._urgent if urgent else self._others).append(item)
+
+    def take(self) -> _T | None:
+        """The next; None when nothing waits."""
+        self._taken += 1
+        patient = self._taken % _PATIENCE == 0
+        row = self._others if patient or not self._urgent else self._urgent
+        row = row or self._urgent
+        return row.popleft() if row else None

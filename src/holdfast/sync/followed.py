@@ -97,11 +97,12 @@ class Followed:
         writer: tells how its writer is; asked from any thread.
 
     Attributes:
-        next_look: when it should be looked at again.
+        next_look: when it should be looked at again; changed by `seen`, `unseen` and `wake` only.
         size: of the journal at the last look.
         position: where the server stands in the journal.
         waiting: bytes of files that wait.
         writer: how the writer is.
+        queued: the turns that wait for a thread, and whether somebody waits for what they bring.
         since: Unix seconds since when something is pending; 0 for nothing.
         outcome: how it fares.
         troubles: the turns that failed last time.
@@ -110,10 +111,10 @@ class Followed:
 
     __slots__ = (
         "_asked_at", "_begun", "_changed", "_complete", "_files_at", "_files_pause",
-        "_files_seen", "_filing", "_grew_at", "_more", "_run", "_seen", "_shipping", "_survey",
-        "_swept", "_told", "_torn", "_unsettled", "_word_at", "_writer_of", "deleted", "next_look",
-        "outcome", "position", "queued", "resting", "run_dir", "since", "size", "troubles",
-        "waiting", "writer",
+        "_files_seen", "_filing", "_grew_at", "_has_grown", "_more", "_run", "_seen", "_shipping",
+        "_survey", "_swept", "_told", "_torn", "_unsettled", "_word_at", "_writer_of", "deleted",
+        "next_look", "outcome", "position", "queued", "resting", "run_dir", "since", "size",
+        "troubles", "waiting", "writer",
     )  # fmt: skip
 
     def __init__(
@@ -136,11 +137,12 @@ class Followed:
         self.resting = resting
         self.troubles: dict[Turn, Trouble] = {}
         self.deleted: HoldfastError | None = None
-        self.queued: set[Turn] = set()
+        self.queued: dict[Turn, bool] = {}
         self._writer_of = writer
         self._seen: tuple[int, int] | None = None
         self._files_seen: int | None = None
         self._grew_at = now
+        self._has_grown = False
         self._asked_at: float | None = None
         self._forget_progress(now)
 
@@ -183,8 +185,6 @@ class Followed:
 
     def seen(self, found: Sighting, now: float) -> None:
         """Take in what a look showed."""
-        if found.writer is not None:
-            self.writer, self._asked_at = found.writer, now
         self.size = found.size
         grew = self._seen not in {None, found[:2]}
         touched = False
@@ -196,15 +196,21 @@ class Followed:
             self.wake(now)
         if grew:
             self._changed, self._swept, self._grew_at, self._torn = True, False, now, 0
+            self._has_grown = True
             if found.writer is None and self.writer == "gone":
                 self._asked_at = None  # so it lives: it is asked at the next look
+        if found.writer is not None:
+            # Of one that cannot be asked (another machine's, wandb's) its growth tells.
+            lives = self._has_grown and now - self._grew_at <= _SILENT_SECONDS
+            self.writer = "alive" if lives and found.writer == "unknown" else found.writer
+            self._asked_at = now
         if self.pending and not self.since:
             self.since = found.mtime_ns / 1e9
         self._pause(now)
 
     def wake(self, now: float) -> None:
         """It rests, and has something to send: all of it is looked at from the beginning."""
-        self.resting, self._asked_at = False, None
+        self.resting, self._asked_at, self.next_look = False, None, now
         self._forget_progress(now)
 
     def _pause(self, now: float) -> None:
@@ -244,6 +250,11 @@ class Followed:
         if self._begun and self.has_ended(now):
             return self.writer != self._told  # the server hears of the end before large files go
         return self._begun and now - self._word_at >= _WORD_SECONDS
+
+    def is_urgent(self, turn: Turn, now: float) -> bool:
+        """Whether a turn that is due brings more than the word that a silent writer lives."""
+        news = self._changed or self._more or self._unsettled
+        return turn != "journal" or news or self.has_ended(now)
 
     def _files_due(self, now: float, turns: list[Turn]) -> Turn | None:
         if self.has_ended(now):
@@ -387,7 +398,6 @@ class Followed:
         self.outcome = Outcome(self.run_dir, outcome.state, outcome.run)
         self.resting, self.since, self.waiting, self.position = True, 0.0, 0, self.size
         self._forget_progress(now)
-        self._pause(now)
         return outcome
 
     def _ship(self, context: Context, writer: WriterState) -> Shipped:

@@ -12,9 +12,8 @@ import heapq
 import queue
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
 from typing import Protocol
@@ -22,7 +21,7 @@ from typing import Protocol
 from holdfast.errors import AuthError, HoldfastError, RefusedError, StorageError
 from holdfast.rundir import RunDir, WriterState, writer_of
 from holdfast.sync.context import Context, Wishes
-from holdfast.sync.crew import Crew, Done
+from holdfast.sync.crew import Crew, Done, Lane
 from holdfast.sync.followed import Followed, Sighting, Turn
 from holdfast.sync.outage import Outage, is_of_server
 from holdfast.sync.receipts import Kept, is_deletion, is_pending
@@ -133,6 +132,7 @@ class Watcher:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.runs: dict[RunDir, Followed] = {}
+        self._homes: dict[RunDir, _Place] = {}
         self.outage = Outage(terms.report.say, clock=clock)
         self._terms = terms
         self._note = note
@@ -145,10 +145,10 @@ class Watcher:
         self._probe = Crew("probe", 1, self._done)
         self._rounds = Rounds(clock())
         self._inspector = Crew("rounds", 1, self._done)
-        self._lanes = {
-            "journal": _Lane(Crew("journal", terms.jobs, self._done)),
-            "files": _Lane(Crew("files", _FILE_THREADS, self._done)),
-            "large": _Lane(Crew("large", _LARGE_THREADS, self._done)),
+        self._lanes: dict[str, Lane[tuple[Followed, Turn]]] = {
+            "journal": Lane(Crew("journal", terms.jobs, self._done)),
+            "files": Lane(Crew("files", _FILE_THREADS, self._done)),
+            "large": Lane(Crew("large", _LARGE_THREADS, self._done)),
         }
         self._noted_at = clock() - _STATE_SECONDS
         self._lasting = any(source.lasting for source in sources)
@@ -232,7 +232,7 @@ class Watcher:
                 run = Followed(
                     run_dir, now, position=position, resting=resting, writer=self._terms.writer
                 )
-                self.runs[run_dir] = run
+                self.runs[run_dir], self._homes[run_dir] = run, place
                 place.add(run)
                 if resting:
                     self._rounds.add(run, now, soon=True)
@@ -260,6 +260,7 @@ class Watcher:
 
     def _lost(self, place: _Place, run: Followed) -> None:
         self.runs.pop(run.run_dir, None)
+        self._homes.pop(run.run_dir, None)
         place.source.forget(run.run_dir)
         if not run.resting:
             error = StorageError(f"{run.run_dir.journal} is gone", "it may have been moved")
@@ -275,6 +276,8 @@ class Watcher:
         self._probe.took()
         terms, viewer = self._terms, done.result
         if done.error is None:
+            if self._context is None and self.outage.error is None:
+                terms.report.say(f"{terms.base_url} answers: runs are sent now")
             self._context = Context(
                 terms.transport, terms.base_url, viewer, terms.report, stop=self._stop
             )
@@ -309,6 +312,7 @@ class Watcher:
             # One that was deleted is asked about: somebody may have wanted it again.
             if run.resting and (run.run_dir in changed or run.deleted is not None):
                 run.wake(now)
+                self._homes[run.run_dir].add(run)
             elif run.resting:
                 self._rounds.add(run, now)
 
@@ -316,19 +320,19 @@ class Watcher:
 
     def _queue(self, run: Followed, now: float) -> None:
         for turn in run.due(now, files=self._terms.files()):
-            lane = self._lanes[_LANES[turn]]
-            if turn not in run.queued:
-                run.queued.add(turn)
-                lane.waiting.append((run, turn))
+            urgent = run.is_urgent(turn, now)
+            if turn not in run.queued or (urgent and not run.queued[turn]):
+                run.queued[turn] = urgent
+                self._lanes[_LANES[turn]].add((run, turn), urgent=urgent)
 
     def _hand_out(self) -> None:
         context = self._context
         if context is None or not self.outage.open:
             return
         for lane in self._lanes.values():
-            while lane.waiting and lane.crew.free:
-                run, turn = lane.waiting.popleft()
-                run.queued.discard(turn)
+            while lane.crew.free and (taken := lane.take()):
+                run, turn = taken
+                run.queued.pop(turn, None)
                 if turn in run.due(self._clock(), files=self._terms.files()):
                     its = replace(context, wishes=self._terms.wishes(run.run_dir))
                     work = run.begin(turn, its, self._terms.files)
@@ -372,7 +376,7 @@ class Watcher:
     def _finished(self, run: Followed, outcome: Outcome) -> None:
         self._terms.tell(outcome)
         if not self._lasting:
-            del self.runs[run.run_dir]
+            del self.runs[run.run_dir], self._homes[run.run_dir]
 
     def _hear(self, limit: float) -> None:
         """Take in what the threads did, waiting for a first thing at most ``limit`` seconds."""
@@ -394,14 +398,6 @@ def _is_waited_for(error: HoldfastError) -> bool:
     return is_of_server(error) and not isinstance(error, (AuthError, UntrustedError))
 
 
-@dataclass
-class _Lane:
-    """Turns of one kind that wait, in order, and the threads that do them."""
-
-    crew: Crew
-    waiting: deque[tuple[Followed, Turn]] = field(default_factory=deque)
-
-
 class _Place:
     """One source, and when its runs are looked at."""
 
@@ -421,14 +417,16 @@ class _Place:
         return self.scanned and not self.source.lasting
 
     def add(self, run: Followed) -> None:
-        """Look at a run when it is time."""
+        """Look at a run when it is time, and not when it was to be looked at before."""
         heapq.heappush(self._looks, (run.next_look, next(self._order), run))
 
     def take_due(self, now: float) -> list[Followed]:
         """Runs that should be looked at now; not too many, so that others get their turn."""
         due: list[Followed] = []
         while self._looks and self._looks[0][0] <= now and len(due) < _LOOKS_A_JOB:
-            due.append(heapq.heappop(self._looks)[2])
+            at, _, run = heapq.heappop(self._looks)
+            if at == run.next_look:
+                due.append(run)
         return due
 
 

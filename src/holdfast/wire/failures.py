@@ -19,6 +19,7 @@ __all__ = ["UntrustedError", "foreign_answer", "other_service", "unreachable"]
 
 _OTHER_FORMAT = "the folder is W&B's format: to send it to a W&B server use `wandb sync`"
 _EXPIRED, _NOT_YET, _HOSTNAME, _ADDRESS = 10, 9, 62, 64
+_LATER = {408, 425, 429}
 _UNKNOWN_CA = {2, 18, 19, 20, 21}
 
 
@@ -92,7 +93,7 @@ def foreign_answer(url: str, status: int, content_type: str, location: str) -> H
             "raise the proxy's limit for bodies to at least 64 MB",
             status=status,
         )
-    if status == 429 or status >= 500:
+    if status in _LATER or status >= 500:
         return RefusedError(
             f"{url} answered {status} with {kind}: a proxy whose server does not answer?",
             "try again; look into the server's log",

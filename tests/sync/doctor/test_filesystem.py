@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.sync.doctor.filesystem import look_at_filesystem, mount_of
+from holdfast.sync.doctor.filesystem import look_at_filesystem
 
 MOUNTS = """\
 22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
@@ -47,18 +47,6 @@ def test_an_ordinary_disk_has_nothing_to_say(tmp_path: Path) -> None:
     assert list(look_at_filesystem(tmp_path, MOUNTS.format(tmp_path))) == []
     assert list(look_at_filesystem(tmp_path, "")) == []
     assert all(found.severity != "error" for found in look_at_filesystem(tmp_path))
-
-
-def test_the_deepest_mount_counts_and_of_two_the_later() -> None:
-    mounts = (
-        "1 0 8:1 / / rw - ext4 a rw\n2 1 8:2 / /data rw - xfs b rw\n3 1 8:3 / /data rw - nfs c rw\n"
-    )
-    found = mount_of(Path("/data/x"), mounts)
-    assert found is not None
-    assert found.kind == "nfs"
-    other = mount_of(Path("/database"), mounts)
-    assert other is not None
-    assert other.kind == "ext4"
 
 
 def test_names_whose_case_does_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,3 +103,20 @@ def test_questions_without_answer_are_never_too_many(
             asked.ask(hanging.wait, 0)
     with pytest.raises(UnreachableError, match="the server gives no answer"):
         asked.ask(lambda: 3, LONG)  # it is not asked
+
+
+def test_it_is_known_since_when_questions_fail() -> None:
+    now = 0.0
+
+    def fail() -> int:
+        raise UnreachableError("refused", "start it")
+
+    asked = Asking(clock=lambda: now)
+    assert asked.failing_for == 0
+    for _ in range(2):
+        now += 2
+        with pytest.raises(UnreachableError, match="refused"):
+            asked.ask(fail, LONG)
+    assert asked.failing_for == 2
+    assert asked.ask(lambda: 3, LONG) == 3
+    assert asked.failing_for == 0

@@ -1,62 +1,22 @@
-"""The filesystem of a folder: which kind, and what that means for locks, watching and names.
+"""The filesystem of a folder: what its kind means for locks, watching and names.
 
-Owns that list. Must not know what is in the folder.
+Must not know what is in the folder.
 """
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
+from holdfast.rundir.mounts import SHARED, Mount, mount_of
 from holdfast.sync.doctor.finding import Finding
 
-__all__ = ["Mount", "look_at_filesystem", "mount_of"]
+__all__ = ["look_at_filesystem"]
 
 _SUBJECT = "filesystem"
-_MOUNTS = Path("/proc/self/mountinfo")
 _SEEN_LATE = "a lock is seen on other machines late or never; whether a writer lives is told by "
 _SILENCE = "its silence: a run of another machine counts as ended after 5 minutes without a write"
-_SHARED = {
-    "nfs": "NFS",
-    "nfs4": "NFS",
-    "lustre": "Lustre",
-    "gpfs": "GPFS (Spectrum Scale)",
-    "beegfs": "BeeGFS",
-    "ceph": "CephFS",
-    "panfs": "PanFS",
-    "cifs": "SMB",
-    "smb3": "SMB",
-    "9p": "9P",
-    "afs": "AFS",
-}
-
-
-class Mount(NamedTuple):
-    """A mounted filesystem: where, its type, its options."""
-
-    where: Path
-    kind: str
-    options: frozenset[str]
-
-
-def mount_of(folder: Path, mounts: str) -> Mount | None:
-    """The mount that a folder (absolute, without links) lies on, by the text of ``mountinfo``."""
-    best: Mount | None = None
-    for line in mounts.splitlines():
-        head, found, tail = line.partition(" - ")
-        fields, kinds = head.split(" "), tail.split(" ")
-        if not found or len(fields) < 6 or not kinds[0]:
-            continue
-        where = Path(re.sub(r"\\(\d{3})", lambda octal: chr(int(octal[1], 8)), fields[4]))
-        options = frozenset([*fields[5].split(","), *kinds[-1].split(",")])
-        # Of two on one place the later one covers the earlier.
-        deeper = best is None or len(where.parts) >= len(best.where.parts)
-        if deeper and (where == folder or where in folder.parents):
-            best = Mount(where, kinds[0], options)
-    return best
 
 
 def look_at_filesystem(folder: Path, mounts: str | None = None) -> Iterator[Finding]:
@@ -66,11 +26,6 @@ def look_at_filesystem(folder: Path, mounts: str | None = None) -> Iterator[Find
         folder: which exists.
         mounts: text of ``/proc/self/mountinfo``; None reads it, where the system has it.
     """
-    if mounts is None:
-        try:
-            mounts = _MOUNTS.read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            mounts = ""  # not Linux: what follows does not depend on it
     real = folder.resolve()
     mount = mount_of(real, mounts)
     if mount is not None:
@@ -89,8 +44,8 @@ def look_at_filesystem(folder: Path, mounts: str | None = None) -> Iterator[Find
 def _kind(folder: Path, mount: Mount) -> Iterator[Finding]:
     evidence = f"{folder} lies on {mount.where}, type {mount.kind}"
     kind = mount.kind.lower()
-    if kind in _SHARED:
-        what = f"{_SHARED[kind]}, a filesystem that several machines share"
+    if kind in SHARED:
+        what = f"{SHARED[kind]}, a filesystem that several machines share"
         yield Finding(_SUBJECT, "note", what, evidence, _SEEN_LATE + _SILENCE, folder)
     elif kind.startswith("fuse"):
         name = kind.partition(".")[2] or "some"

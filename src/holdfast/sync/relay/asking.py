@@ -40,6 +40,13 @@ class Asking:
         self._lock = threading.Lock()
         self._open = 0
         self._silent_since = 0.0
+        self._failing_since: float | None = None
+
+    @property
+    def failing_for(self) -> float:
+        """Seconds since the first question that failed since the last answer; 0 for none."""
+        since = self._failing_since
+        return 0.0 if since is None else self._clock() - since
 
     def ask(self, question: Callable[[], T], seconds: float) -> T:
         """The server's answer, or what ``question`` raised.
@@ -82,7 +89,9 @@ class Asking:
         with self._lock:
             self._open -= 1
             if answered:
-                self._silent_since = self._clock()
+                self._silent_since, self._failing_since = self._clock(), None
+            elif self._failing_since is None:
+                self._failing_since = self._clock()
 
 
 def _silence() -> UnreachableError:

@@ -144,16 +144,24 @@ class Relay:
             except AuthError:
                 raise
             except HoldfastError as error:
-                if not isinstance(error, RefusedError) or error.status >= 500:
-                    raise self._held(run_dir, error) from error
-                if error.code not in _NOT_YET and error.status != 429:
-                    raise
+                self._pass_over(run_dir, error)
             if not stirred and run_dir.receipt.exists():
                 # Forwarded and confirmed before: the server was set back, or there is more now.
                 self._spool.stir(run_dir)
                 stirred = True
             if time.monotonic() > deadline or self._stop.wait(_POLL_SECONDS):
                 raise self._held(run_dir)
+
+    def _pass_over(self, run_dir: RunDir, error: HoldfastError) -> None:
+        """Return when the server may say something else in a moment, else raise what it means.
+
+        A connection that breaks, and a server that starts again, are passed over for some seconds.
+        """
+        if isinstance(error, RefusedError) and error.status < 500:
+            if error.code not in _NOT_YET and error.status != 429:
+                raise error
+        elif not 0 < self._asking.failing_for < _SOON_SECONDS:
+            raise self._held(run_dir, error) from error
 
     def _position(self, journal: JournalPath, deadline: float) -> int:
         left = deadline - time.monotonic()
