@@ -33,14 +33,15 @@ def name_files(
     for file in files:
         check_file_path(file.path)
         check_digest(file.digest)
-    packed = _packed(base, run, journal, dict(blobs)) if blobs else []
+    known, packed = _packed(base, run, journal, dict(blobs)) if blobs else ({}, [])
+    known.update((content.digest, content) for content in packed)
     with base.locks.of(run):
         with base.store.read() as tx:
             held = _must_hold(tx, run, journal)
-            known = contents.known(tx, run.entity, [file.digest for file in files])
+            unsure = [file.digest for file in files if file.digest not in known]
+            known.update(contents.known(tx, run.entity, unsure))
             paths = [file.path for file in files]
             there = {file.path: file for file in contents.files_of(tx, held.pk, paths)}
-        known.update((content.digest, content) for content in packed)
         _check_sizes(files, known)
         named = [
             HeldFile(file.path, file.size, file.digest) for file in files if file.digest in known
@@ -132,8 +133,10 @@ def _must_hold(tx: Transaction, run: RunPath, journal: str) -> HeldJournal:
     return held
 
 
-def _packed(base: Base, run: RunPath, journal: str, blobs: dict[str, bytes]) -> list[Content]:
-    """Store small blobs, by digest, as one or a part of one; those that are there are left out.
+def _packed(
+    base: Base, run: RunPath, journal: str, blobs: dict[str, bytes]
+) -> tuple[dict[str, Content], list[Content]]:
+    """Store small blobs, by digest, as one or a part of one; those that are there are told apart.
 
     No lock of the run is held: others that bring files of it share the blob.
     """
@@ -142,14 +145,14 @@ def _packed(base: Base, run: RunPath, journal: str, blobs: dict[str, bytes]) -> 
         known = contents.known(tx, run.entity, blobs)
     new = {digest: data for digest, data in blobs.items() if digest not in known}
     if not new:
-        return []
+        return known, []
     token = fresh()
     blob, offset = base.packer.put(base.blobs, f"packs/{token[:2]}/{token}", list(new.values()))
     packed = []
     for digest, data in new.items():
         packed.append(Content(digest, blob, offset, len(data)))
         offset += len(data)
-    return packed
+    return known, packed
 
 
 def _check_sizes(files: Sequence[FileEntry], known: dict[str, Content]) -> None:
