@@ -10,6 +10,7 @@ import json
 import re
 import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from typing import Any
 from conformance.clients import Client
 from conformance.compare import differences
 from conformance.processes import Process, surroundings
+from conformance.system import System, drawn
 from conformance.trap import Trap
 from conformance.verdicts import MismatchError
 from holdfast.errors import HoldfastError
@@ -71,6 +73,8 @@ class Cell:
         self._python = client.python()
         self._begun: list[Process] = []
         self._trap = Trap()
+        # A short path: newer clients put the socket there by which they hear of the system.
+        self._temporary = tempfile.TemporaryDirectory(prefix="cell-", ignore_cleanup_errors=True)
         self.notes: list[str] = []
 
     def __enter__(self) -> Cell:
@@ -82,6 +86,7 @@ class Cell:
         for process in self._begun:
             process.kill_all()
         self._trap.__exit__(None, None, None)
+        self._temporary.cleanup()
 
     def begin(self, script: str, variables: Variables | None = None, **options: object) -> Process:
         """Start one of the scripts with the client; ``options`` reach it as JSON.
@@ -133,6 +138,7 @@ class Cell:
     ) -> Process:
         usual: Variables = {
             **surroundings(self.home, self._trap.address),
+            "TMPDIR": self._temporary.name,
             "PYTHONPATH": str(ROOT),
             "WANDB_BASE_URL": self.server.url,
             "WANDB_API_KEY": self.server.key,
@@ -180,6 +186,19 @@ class Cell:
         found = differences(truth, self.run(truth["id"]), self.folder / "downloads")
         if found:
             raise MismatchError(f"run {truth['id']}: " + "; ".join(found))
+
+    def check_system(self, run_id: str, wanted: System) -> None:
+        """Compare the system metrics of a run with what its client measured."""
+        entity = self.server.api().default_entity
+        found = drawn(self.server, entity, self.project, run_id)
+        for key in sorted({*wanted, *found}):
+            if found.get(key) != wanted.get(key):
+                what = f"{found.get(key)!r:.300} and not {wanted.get(key)!r:.300}"
+                raise MismatchError(f"run {run_id}: {key} is {what}")
+
+    def files(self, run_id: str) -> dict[str, int]:
+        """The files of a run and their sizes."""
+        return {file.name: file.size for file in self.run(run_id).files()}
 
     def holds(self, truth: dict[str, Any]) -> bool:
         """Whether the server holds all of a truth by now."""

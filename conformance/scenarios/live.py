@@ -36,7 +36,11 @@ def sent(cell: Cell, truth: dict[str, Any]) -> dict[str, Any]:
 
 
 def _notices(cell: Cell) -> None:
-    cell.check(cell.script("notices"))
+    truth = cell.script("notices")
+    cell.check(truth)
+    found = cell.run(truth["id"]).alerts
+    if found != truth["alerts"]:
+        raise MismatchError(f"the alerts are {found} and not {truth['alerts']}")
 
 
 def _same_id(cell: Cell) -> None:

@@ -10,6 +10,7 @@ from conformance.cell import Cell
 from conformance.clients import Client
 from conformance.scenarios.live import sent
 from conformance.scenarios.scenario import Scenario
+from conformance.system import OFTEN, measured
 from conformance.verdicts import MismatchError
 from holdfast.journal import Frame, Reader
 from holdfast.records.decode import kind
@@ -47,11 +48,31 @@ def _twice(cell: Cell) -> None:
     cell.check(truth)
 
 
+def _console_twice(cell: Cell) -> None:
+    """Console and system metrics are there once, however often they are sent."""
+    truth = cell.script("console", {**_OFFLINE, **OFTEN}, last_s=5)
+    (folder,) = cell.offline_folders()
+    system = measured(folder)
+    if not system:
+        raise MismatchError("the client measured nothing: this shows nothing")
+    for _ in range(2):
+        _sync_again(cell, folder)
+        cell.check(truth)
+        cell.check_system(truth["id"], system)
+
+
 def _files(cell: Cell) -> None:
     truth = cell.script("media", _OFFLINE)
     (folder,) = cell.offline_folders()
     _sync(cell, str(folder))
     cell.check(truth)
+    held = cell.files(truth["id"])
+    _sync_again(cell, folder)
+    cell.check(truth)
+    # In that one some clients count what of themselves was used, a second sync among it.
+    changed = {name for name, _ in held.items() ^ cell.files(truth["id"]).items()} - {"config.yaml"}
+    if changed:
+        raise MismatchError(f"the second sync changed the files {sorted(changed)}")
 
 
 def _our_sync(cell: Cell) -> None:
@@ -77,11 +98,12 @@ def _killed(cell: Cell) -> None:
     on_disk = _rows_on_disk(journal)
     rows = truth["rows"][:on_disk]
     cell.check({"id": truth["id"], "rows": rows})
-    state = cell.run(truth["id"]).state
+    states = {"failed", "crashed"}
     if cell.client.before(_GO_SYNC):
-        cell.note("`wandb sync` calls a run without an exit finished; the state is not compared")
-    elif state not in {"failed", "crashed"}:
-        raise MismatchError(f"the state of a killed run is {state}")
+        cell.note("`wandb sync` says of a run without an exit that it finished, and so it stands")
+        states = {"finished"}
+    if (state := cell.run(truth["id"]).state) not in states:
+        raise MismatchError(f"the state of a killed run is {state} and not one of {states}")
 
 
 def _rows_on_disk(journal: Path) -> int:
@@ -128,7 +150,12 @@ def _no_second_segment(client: Client) -> str:
 SCENARIOS = (
     Scenario("sync-twice", "offline, then `wandb sync` twice", _twice),
     Scenario("our-sync", "offline, then `holdfast sync`", _our_sync),
-    Scenario("sync-media", "offline media, then `wandb sync`", _files),
+    Scenario("sync-media", "offline media, then `wandb sync` twice", _files),
+    Scenario(
+        "sync-console",
+        "offline console and system metrics, then `wandb sync` twice",
+        _console_twice,
+    ),
     Scenario(
         "sync-resumed",
         "one run of two offline processes, each synced twice",

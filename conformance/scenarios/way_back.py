@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from holdfast.sync.repair import repair_run
 __all__ = ["SCENARIOS"]
 
 _SYNC_S = 240.0
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def _sync(cell: Cell, *folders: Path) -> None:
@@ -38,11 +40,14 @@ def _basic(cell: Cell) -> None:
         folder = cell.offline_folders()[-1]
         _sync(cell, folder)
         _check(cell, truth)
-        _inspect(cell, folder, truth)
+        _inspect(cell, folder, {"config": {}, **truth})
 
 
 def _inspect(cell: Cell, folder: Path, truth: dict[str, Any]) -> None:
-    """W&B's terminal viewer prints every row, the config and the summary as they were logged."""
+    """W&B's terminal viewer prints every row as it was logged.
+
+    So it does with what else the truth has of config, summary and console.
+    """
     records = cell.command("leet", "inspect", "--json", str(folder))
     records.succeed(60)
     lines = [json.loads(line) for line in records.said.splitlines() if line.startswith("{")]
@@ -51,11 +56,23 @@ def _inspect(cell: Cell, folder: Path, truth: dict[str, Any]) -> None:
         raise MismatchError(f"the viewer prints {len(shown)} rows and not {len(truth['rows'])}")
     for row, want in zip(shown, truth["rows"], strict=True):
         _expect(f"row {want['_step']}", row, want)
+    printed = [line["output_raw"] for line in lines if line["type"] == "output_raw"]
+    for stream, wanted in truth.get("console", {}).items():
+        if (text := _terminal(printed, stream)) != wanted:
+            raise MismatchError(f"the viewer prints as {stream} {text} and not {wanted}")
     summary = cell.command("leet", "inspect", "--summary", "--json", str(folder))
     summary.succeed(60)
     said = json.loads(summary.said[summary.said.index("{") :])
     for part in ("config", "summary"):
-        _expect(part, said[part], truth.get(part, {}))
+        if part in truth:
+            _expect(part, said[part], truth[part])
+
+
+def _terminal(printed: list[dict[str, Any]], stream: str) -> list[str]:
+    """The lines of a stream as a terminal leaves them: of a progress bar its last state."""
+    text = "".join(one["line"] for one in printed if one["output_type"].lower() == stream)
+    lines = _COLOUR.sub("", text).removesuffix("\n").split("\n")
+    return [line.rpartition("\r")[2] for line in lines]
 
 
 def _expect(what: str, found: dict[str, Any], want: dict[str, Any]) -> None:
@@ -75,16 +92,21 @@ def _as_shown(value: Any) -> Any:
 
 def _console(cell: Cell) -> None:
     truth = cell.our_script("console")
-    _sync(cell, *cell.offline_folders())
+    (folder,) = cell.offline_folders()
+    _sync(cell, folder)
     _check(cell, truth)
+    _inspect(cell, folder, truth)
 
 
 def _resumed(cell: Cell) -> None:
     how = {"id": "resumed", "resume": "allow"}
     first = cell.our_script("steps", rows=10, how=how)
     second = cell.our_script("steps", first=10, rows=10, how=how)
-    _sync(cell, *cell.offline_folders())
+    folders = cell.offline_folders()
+    _sync(cell, *folders)
     _check(cell, {**second, "rows": first["rows"] + second["rows"]})
+    for folder, truth in zip(folders, (first, second), strict=True):
+        _inspect(cell, folder, truth)
 
 
 def _shared(cell: Cell) -> None:
@@ -92,7 +114,8 @@ def _shared(cell: Cell) -> None:
     for rank in range(2):
         truth = cell.our_script("shared", id="shared", rank=rank, rows=30, wait_for=[])
         folder = cell.offline_folders()[-1]
-        _inspect(cell, folder, {"rows": _with_steps(truth), "summary": truth["rows"][-1]})
+        shown = {"rows": _with_steps(truth), "summary": truth["rows"][-1], "config": {}}
+        _inspect(cell, folder, shown)
     _sync(cell, folder)
     _check(cell, {"id": "shared", "rows": _with_steps(truth), "state": "finished"})
 
@@ -107,8 +130,10 @@ def _killed(cell: Cell) -> None:
     cell.until(lambda: process.ended or cell.has_told(process), "the process has logged")
     truth = cell.told(process)
     process.kill_all()
-    _sync(cell, *cell.offline_folders())
+    (folder,) = cell.offline_folders()
+    _sync(cell, folder)
     _check(cell, {"id": truth["id"], "rows": truth["rows"]})
+    _inspect(cell, folder, {"rows": truth["rows"]})
 
 
 def _repaired(cell: Cell) -> None:
@@ -156,11 +181,13 @@ def _damage(journal: Path, places: Mapping[str, list[int]]) -> list[int]:
     return lost
 
 
+_BOTH = "`wandb sync` and `wandb leet inspect`:"
+
 SCENARIOS = (
-    Scenario("back-basic", "`wandb sync` and `wandb leet inspect`: values of every kind", _basic),
-    Scenario("back-console", "`wandb sync`: console", _console),
-    Scenario("back-resumed", "`wandb sync`: a resumed run", _resumed),
-    Scenario("back-shared", "`wandb sync`: one writer of a shared run", _shared),
-    Scenario("back-killed", "`wandb sync`: a run that was killed", _killed),
-    Scenario("back-repaired", "`wandb sync`: a run that `holdfast repair` mended", _repaired),
+    Scenario("back-basic", f"{_BOTH} values of every kind", _basic),
+    Scenario("back-console", f"{_BOTH} console", _console),
+    Scenario("back-resumed", f"{_BOTH} a resumed run", _resumed),
+    Scenario("back-shared", f"{_BOTH} one writer of a shared run", _shared),
+    Scenario("back-killed", f"{_BOTH} a run that was killed", _killed),
+    Scenario("back-repaired", f"{_BOTH} a run that `holdfast repair` mended", _repaired),
 )

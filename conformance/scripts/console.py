@@ -11,7 +11,7 @@ from conformance.scripts.telling import options, tell
 
 
 def main() -> None:
-    """Print as training does, and tell what a terminal would show."""
+    """Print as training does, and tell what a terminal would show; last ``last_s`` seconds more."""
     run = wandb.init(project=options()["project"])
     wanted = []
     for number in range(30):
@@ -31,6 +31,7 @@ def main() -> None:
     print("and again on stderr", file=sys.stderr)
     time.sleep(0.5)
     run.log({"loss": 1.0})
+    time.sleep(options().get("last_s", 0))
     print("last line")
     wanted.append("last line")
     run.finish()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ WRONG: list[str] = []
 
 def main() -> None:
     """Log some runs, read everything back, edit one, delete one."""
+    commit = repository()
     truths = [write(number) for number in range(RUNS)]
     api = wandb.Api()
     entity = api.default_entity
@@ -26,12 +30,24 @@ def main() -> None:
     one_run(run, truths[1])
     history(run, truths[1]["rows"])
     files(run)
+    told = around(run, Path(truths[1]["folder"]), commit)
     lists(api, place, truths)
     edits(api, place, truths[2]["id"])
     api.run(f"{place}/{truths[3]['id']}").delete()
     expect("runs after a deletion", len(wandb.Api().runs(place)), RUNS - 1)
-    expect("the viewer's entity", getattr(api.viewer, "entity", entity), entity)
-    tell({"wrong": WRONG, "edited": truths[2]["id"], "deleted": truths[3]["id"]})
+    expect("the viewer's name", (api.viewer.username, api.viewer.entity), (entity, entity))
+    tell({"wrong": WRONG, "edited": truths[2]["id"], "deleted": truths[3]["id"], **told})
+
+
+def repository() -> str:
+    """Make the folder a git repository with a change that is not committed; its commit."""
+    Path("tracked.txt").write_text("as it was\n")
+    who = ("-c", "user.name=a", "-c", "user.email=a@example.org")
+    for words in (("init", "-q"), ("add", "tracked.txt"), (*who, "commit", "-q", "-m", "one")):
+        subprocess.run(["git", *words], check=True)
+    Path("tracked.txt").write_text("as it is\n")
+    done = subprocess.run(["git", "rev-parse", "HEAD"], check=True, stdout=subprocess.PIPE)
+    return done.stdout.decode().strip()
 
 
 def write(number: int) -> dict[str, Any]:
@@ -45,15 +61,27 @@ def write(number: int) -> dict[str, Any]:
         group=f"group{number % 2}",
         notes=f"notes {number}",
         reinit=True,
+        settings=wandb.Settings(save_code=True),
     )
     told = Telling(run)
+    if number == 1:
+        run.log({"chart": a_chart()}, commit=False)
     for step in range(ROWS):
         often = {"loss": (number + 1) / (step + 1), "deep": {"in": step}}
         told.log({**often, **({"rare": step * step} if step % 10 == 5 else {})})
     Path("kept.txt").write_text(f"kept by run {number}\n")
     run.save("kept.txt", policy="now")
     print(f"printed by run {number}")
+    if number == 1:
+        time.sleep(5)  # the system is measured meanwhile
+    told.truth["folder"] = str(Path(run.dir).parent)
     return told.finish(config=config)
+
+
+def a_chart() -> Any:
+    """A custom chart: a table, and a spec that goes into the config."""
+    table = wandb.Table(columns=["x", "y"], data=[[1, 2], [3, 4]])
+    return wandb.plot.line(table, "x", "y", title="a chart")
 
 
 def expect(what: str, found: Any, wanted: Any) -> None:
@@ -80,6 +108,15 @@ def one_run(run: Any, truth: dict[str, Any]) -> None:
     expect("summary.rare", run.summary["rare"], truth["summary"]["rare"])
     expect("lastHistoryStep", run.lastHistoryStep, ROWS - 1)
     expect("created_at is a time", run.created_at[:2], "20")
+    own = run.rawconfig["_wandb"]
+    spec = own.get("value", own)["visualize"]["chart"]["panel_config"]
+    expect("the spec of a chart", spec["panelDefId"], "wandb/line/v0")
+    expect("the title of a chart", spec["stringSettings"], {"title": "a chart"})
+    expect(
+        "the columns of a chart",
+        (spec["fieldSettings"]["x"], spec["fieldSettings"]["y"]),
+        ("x", "y"),
+    )
     expect("url", run.url.endswith(f"/runs/{run.id}"), True)
 
 
@@ -121,6 +158,24 @@ def files(run: Any) -> None:
         if "output.log" in names:
             with run.file("output.log").download(root=folder, replace=True) as file:
                 expect("output.log", "printed by run 1" in file.read(), True)
+
+
+def around(run: Any, folder: Path, commit: str) -> dict[str, Any]:
+    """What is known of a run beside its numbers; what the system did is for the scenario."""
+    expect("commit", run.commit, commit)
+    expect("metadata", run.metadata, json.loads((folder / "files/wandb-metadata.json").read_text()))
+    with (
+        tempfile.TemporaryDirectory() as home,
+        run.file("diff.patch").download(root=home, replace=True) as file,
+    ):
+        patch = file.read()
+    expect("diff.patch", patch, (folder / "files/diff.patch").read_text())
+    expect("diff.patch has the change", "\n-as it was\n+as it is\n" in patch, True)
+    if hasattr(run, "console_logs"):
+        lines = [line.content for line in run.console_logs() if line.level != "error"]
+        expect("console_logs()", lines.count("printed by run 1"), 1)
+    rows = run.history(stream="system", samples=10_000, pandas=False)
+    return {"folder": str(folder), "system": rows, "system_metrics": run.system_metrics}
 
 
 def lists(api: Any, place: str, truths: list[dict[str, Any]]) -> None:

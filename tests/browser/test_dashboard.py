@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 import signal
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+from urllib.request import Request, urlopen
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -181,3 +183,29 @@ def test_a_run_whose_machine_was_taken_away(page: Page, troubled: Server) -> Non
     page.goto(f"{troubled.url}/local/troubled/runs/taken")
     expect(page.get_by_test_id("state").first).to_have_text("preempted")
     expect(page.get_by_test_id("proof").first).to_have_attribute("data-proof", "confirmed")
+
+
+def graphql(server: Server, query: str) -> None:
+    """What a wandb client says."""
+    key = base64.b64encode(f"api:{server.key}".encode()).decode()
+    body = json.dumps({"query": query}).encode()
+    headers = {"Authorization": f"Basic {key}", "Content-Type": "application/json"}
+    with urlopen(Request(f"{server.url}/graphql", body, headers), timeout=30) as answer:
+        assert "errors" not in json.load(answer)
+
+
+def test_alerts_are_shown(page: Page, served: tuple[Server, list[dict[str, Any]]]) -> None:
+    server, _ = served
+    graphql(
+        server,
+        'mutation { upsertBucket(input: {name: "warned", modelName: "alerts"}) { inserted } }',
+    )
+    for level, text in (("WARN", "below"), ("ERROR", "<b>gone</b>"), ("WARN", "below")):
+        said = f'title: "accuracy", text: "{text}", severity: {level}'
+        given = f'{{projectName: "alerts", runName: "warned", {said}}}'
+        graphql(server, f"mutation {{ notifyScriptableRunAlert(input: {given}) {{ success }} }}")
+    page.goto(f"{server.url}/local/alerts/runs/warned")
+    alerts = page.get_by_test_id("alerts").locator("article")
+    expect(alerts).to_have_count(2)
+    expect(alerts.nth(0)).to_have_text("warn accuracy 2 timesbelow")
+    expect(alerts.nth(1)).to_have_text("error accuracy<b>gone</b>")

@@ -186,6 +186,7 @@ function wholeRun(project, run) {
       args: ["--lr", String(run.config.lr), "--epochs", "20"], executable: "/usr/bin/python3", cpu_count: 16, gpu_type: "NVIDIA H100 80GB",
       git: { remote: "git@example.org:team/digits.git", commit: "4f1c2e9ab0d37c55e1d2f3a4b5c6d7e8f9a0b1c2" },
     },
+    alerts: run.alerts ?? [],
     journals: journalsOf(run, row),
   };
 }

@@ -88,7 +88,7 @@ function odd() {
     metrics: ["loss", "损失/训练", "deep/er/nested/key", `long/${"very_".repeat(24)}long`, "spiky", "constant", "negative"],
     runs: [
       runOf(e, p, "gaps0001", { name: "two-gaps", proof: "gaps", gaps: [[32768, 65536], [131072, 131900]], steps: 900 }),
-      runOf(e, p, "nans0002", { name: "diverged", marks, state: "failed", exit_code: 1, steps: 600 }),
+      runOf(e, p, "nans0002", { name: "diverged", marks, alerts: [{ title: "Low accuracy", text: "below 0.1\nsince step 300", level: "WARN" }, { title: "NaN", text: "", level: "ERROR" }], state: "failed", exit_code: 1, steps: 600 }),
       runOf(e, p, "brks0003", { name: "restarted-twice", breaks: [200, 450], steps: 700, journals: 3 }),
       runOf(e, p, "long0004", { name: "a-name-of-two-hundred-characters-".repeat(7).slice(0, 200), steps: 500 }),
       runOf(e, p, "pend0005", { name: "from-the-cluster", state: "pending", proof: "arriving", steps: 300, writer: "unknown" }),

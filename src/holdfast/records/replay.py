@@ -13,6 +13,7 @@ from copy import deepcopy
 from typing import Any, NamedTuple
 
 from holdfast.errors import DamagedError
+from holdfast.records import alerts
 from holdfast.records.batch import Batch, batches
 from holdfast.records.decode import (
     add_runtime,
@@ -25,7 +26,7 @@ from holdfast.records.decode import (
 )
 from holdfast.records.encode import MetricDef, RunInfo, StreamCounts
 from holdfast.records.environment import environment_told
-from holdfast.records.values import dumps, flatten, loads
+from holdfast.records.values import dumps, flatten, is_ordered, loads
 
 __all__ = ["Applied", "ConsoleText", "Replay", "Stat"]
 
@@ -36,7 +37,6 @@ _AGGREGATES = ("min", "max", "mean", "best", "last", "none", "copy", "first")
 #: the tag of telemetry.open_row, which stands first in its record: behind one tag and a length
 _OPEN_ROW = b"\xc2\x3e"
 _EMPTY: dict[str, Any] = {"name": "", "notes": "", "group": "", "job_type": "", "tags": ()}
-_BEYOND_FLOATS = 1 << 1023
 _Rows = Sequence[Batch]
 
 
@@ -80,6 +80,7 @@ class Replay:
             or what `define_metric` says) and from ``summary`` records, whichever came later.
         metadata: where and how it ran. client: what the client says of itself in the config.
         metrics: definitions by name. files: path below ``files`` to policy.
+        alerts: the latest, as (title, text, level).
         exit_code: None until the ``exit`` record. runtime: seconds, None until then.
         role: what a server that wrote the journal itself does with it: ``server`` or ``edits``;
             empty for a journal that training wrote.
@@ -107,6 +108,7 @@ class Replay:
         self.metadata: dict[str, Any] = {}
         self.metrics: dict[str, MetricDef] = {}
         self.files: dict[str, str] = {}
+        self.alerts: list[list[str]] = []
         self.exit_code: int | None = None
         self.runtime: int | None = None
         self.preempting = False
@@ -286,7 +288,7 @@ class Replay:
     def _aggregates(self, name: str, rule: MetricDef, value: Any) -> dict[str, Any]:
         """What a definition asks of all values of a metric, with one more value."""
         fold = self._folds.setdefault(name, {})
-        if _is_number(value):
+        if is_ordered(value):
             fold.setdefault("first", value)
             fold["min"] = min(fold.get("min", value), value)
             fold["max"] = max(fold.get("max", value), value)
@@ -434,6 +436,9 @@ class Replay:
         for item in record.files:
             self.files[item.path] = _POLICIES.get(item.policy, "end")
 
+    def _alert(self, record: Any, _: Applied) -> None:
+        alerts.remember(self.alerts, record)
+
     def _stats(self, record: Any, applied: Applied) -> None:
         values: dict[str, Any] = {}
         update_values(values, record, field="item")
@@ -469,6 +474,7 @@ _HANDLERS = {
     "exit": Replay._exit,
     "preempting": Replay._preempting,
     "files": Replay._files,
+    "alert": Replay._alert,
     "stats": Replay._stats,
     "output": Replay._output,
     "output_raw": Replay._output,
@@ -485,13 +491,6 @@ def _own(value: Any) -> Any:
 
 def _has_dict(column: Sequence[Any], begin: int, end: int) -> bool:
     return dict in map(type, column[begin:end])
-
-
-def _is_number(value: Any) -> bool:
-    """Whether there is an order and a mean with it: no NaN, no integer beyond all floats."""
-    if type(value) is int:
-        return abs(value) < _BEYOND_FLOATS
-    return type(value) is float and value == value
 
 
 def _matches(name: str, glob: str) -> bool:

@@ -15,6 +15,7 @@ __all__ = [
     "dumps",
     "flatten",
     "from_strict",
+    "is_ordered",
     "key_text",
     "loads",
     "nest",
@@ -26,6 +27,7 @@ __all__ = [
 _FLOAT_WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 #: levels of lists and dicts that a value may have; readers of a value may go down it recursively
 _MAX_DEPTH = 64
+_BEYOND_FLOATS = 1 << 1023
 
 
 def dumps(value: Any) -> str:
@@ -55,6 +57,18 @@ def loads(text: str | bytes) -> Any:
         return json.loads(text)
     except RecursionError:
         raise ValueError("too many levels") from None
+
+
+def is_ordered(value: Any) -> bool:
+    """Whether there is an order and a mean with it: no NaN, no integer beyond all floats.
+
+    Example:
+        >>> is_ordered(1), is_ordered(float("nan")), is_ordered(True)
+        (True, False, False)
+    """
+    if type(value) is int:
+        return abs(value) < _BEYOND_FLOATS
+    return type(value) is float and value == value
 
 
 def read_value(text: str) -> Any:

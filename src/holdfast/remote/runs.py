@@ -116,6 +116,11 @@ class Run:
         return dict(self.load(force=False)._said["metadata"] or {})
 
     @property
+    def alerts(self) -> list[dict[str, str]]:
+        """What the script said with `run.alert`, oldest first: ``title``, ``text``, ``level``."""
+        return [dict(alert) for alert in self.load(force=False)._said["alerts"]]
+
+    @property
     def exit_code(self) -> int | None:
         """What the process ended with; None while it has not, or when it was killed."""
         code = self.load(force=False)._said["exit_code"]

@@ -295,6 +295,22 @@ def test_an_alert_is_kept(client: Client) -> None:
     [found] = [one for one in scan_payloads(data).payloads if kind(one) == "alert"]
     alert = parse(found).alert
     assert (alert.title, alert.text, alert.level, alert.wait_duration) == ("t", "x", "WARN", 60000)
+    assert client.run()["alerts"] == [{"title": "t", "text": "x", "level": "WARN"}]
+
+
+def test_alerts_stand_in_order_and_the_latest_are_shown(client: Client) -> None:
+    client.upsert()
+    client.take(posted(history=(0, [row(0, loss=1)])))
+    given = {"projectName": "digits", "runName": "r1", "severity": "INFO"}
+    for number in range(103):
+        text = "long " * 1000 if number == 102 else ""
+        said = {**given, "title": f"alert {number}", "text": text}
+        client.mutate("notifyScriptableRunAlert", "success", **said)
+        if number == 50:
+            client.take(posted(complete=True, exitcode=0))
+    alerts = client.run()["alerts"]
+    assert [alert["title"] for alert in alerts] == [f"alert {n}" for n in range(3, 103)]
+    assert (len(alerts[-1]["text"]), alerts[-1]["text"][-5:]) == (2000, "long…")
 
 
 def test_a_deleted_run_is_gone(client: Client) -> None:

@@ -69,6 +69,13 @@ export interface Journal {
   last_step: number | null;
 }
 
+/** A message that a run's script has for people. */
+export interface Alert {
+  title: string;
+  text: string;
+  level: string;
+}
+
 export interface Run extends Row {
   metadata: Tree;
   defined_metrics: Json;
@@ -76,6 +83,8 @@ export interface Run extends Row {
   exit_code: number | null;
   /** Whether the run can be asked to stop, or was. */
   stop: "no" | "possible" | "requested";
+  /** Oldest first. */
+  alerts: Alert[];
   journals: Journal[];
 }
 

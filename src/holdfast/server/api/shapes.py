@@ -12,6 +12,7 @@ from typing import Any, Literal
 from holdfast.wire import Room
 
 __all__ = [
+    "Alert",
     "Changes",
     "Console",
     "ConsoleLine",
@@ -150,6 +151,15 @@ class Journal:
 
 
 @dataclass
+class Alert:
+    """A message that a run's script has for people; ``level`` is INFO, WARN or ERROR."""
+
+    title: str
+    text: str
+    level: str
+
+
+@dataclass
 class RunWhole(Row):
     """One run with all that is known of it."""
 
@@ -159,6 +169,7 @@ class RunWhole(Row):
     exit_code: int | None
     ended_at: float | None
     stop: str
+    alerts: list[Alert]
     journals: list[Journal]
 
 

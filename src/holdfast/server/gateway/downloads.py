@@ -1,21 +1,32 @@
-"""Files of runs, read at their signed URLs.
+"""Files of runs and their rows as one file, read at their signed URLs.
 
 Owns the answer to a download, ranges included. Must not know how a URL is signed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Protocol
 from urllib.parse import quote
 
 from starlette.responses import Response, StreamingResponse
 
+from holdfast.errors import NotFoundError
 from holdfast.ids import RunPath
 from holdfast.server.query import Queries
 from holdfast.wire.ranges import UnsatisfiableError, span_of
 
-__all__ = ["give"]
+__all__ = ["give", "give_rows"]
 
 _SANDBOX = "sandbox; default-src 'none'; frame-ancestors 'none'"
+
+
+class _Stored(Protocol):
+    """Bytes of which a part can be read."""
+
+    @property
+    def size(self) -> int: ...
+    def read(self, start: int = 0, end: int | None = None) -> Iterator[bytes]: ...
 
 
 def give(queries: Queries, run: RunPath, path: str, asked: str) -> Response:
@@ -25,6 +36,22 @@ def give(queries: Queries, run: RunPath, path: str, asked: str) -> Response:
         NotFoundError: no such file.
     """
     found = queries.file(run, path)
+    return _part(found, asked, path.rpartition("/")[2], found.digest)
+
+
+def give_rows(queries: Queries, run: RunPath, asked: str) -> Response:
+    """All rows of a run as Parquet, or a range of these bytes.
+
+    Raises:
+        NotFoundError: there is no such run, or no such file of it any more.
+    """
+    found = queries.export(run)
+    if found is None:
+        raise NotFoundError(f"run {run} has no table of all its rows", "ask for its history")
+    return _part(found, asked, f"{run.run_id}.parquet", found.blob.rpartition("/")[2])
+
+
+def _part(found: _Stored, asked: str, name: str, tag: str) -> Response:
     try:
         span = span_of(asked, found.size)
     except UnsatisfiableError:
@@ -33,9 +60,9 @@ def give(queries: Queries, run: RunPath, path: str, asked: str) -> Response:
     headers = {
         "Accept-Ranges": "bytes",
         "Content-Length": str(end - start),
-        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(path.rpartition('/')[2])}",
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}",
         "Content-Security-Policy": _SANDBOX,
-        "ETag": f'"{found.digest}"',
+        "ETag": f'"{tag}"',
     }
     if span is not None:
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{found.size}"

@@ -151,14 +151,18 @@ def _step(arguments: _Arguments, name: str) -> int | None:
 
 
 def _parquet(source: Any, context: Context, arguments: _Arguments) -> dict[str, Any]:
-    """None: clients then ask for pages of rows, and read those as they were logged.
+    """All rows as one file, of a run of which a client reads in it exactly what was logged.
 
-    In a table, rows that lack a key have None for it, and a scan of some keys gives them all the
-    same. And a client keeps the file for ever by the run's name alone: it would go on reading the
-    old one when the run goes on, or on another server.
+    Else all of its rows are said to be live, for then clients ask for pages: docs/decisions/0027.
     """
-    del source, context, arguments
-    return {"parquetUrls": [], "liveData": []}
+    del arguments
+    entry: RunEntry = source["entry"]
+    if not entry.row["rows"]:
+        return {"parquetUrls": [], "liveData": []}
+    if context.queries.export(entry.path) is None:
+        return {"parquetUrls": [], "liveData": [{"_step": 0}]}
+    url = context.signer.history_url(context.base_url, entry.path)
+    return {"parquetUrls": [url], "liveData": []}
 
 
 def _system_metrics(source: Any, context: Context, arguments: _Arguments) -> str:

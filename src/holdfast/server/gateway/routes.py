@@ -25,7 +25,7 @@ from holdfast.server.gateway.context import Context
 from holdfast.server.gateway.engine import Engine
 from holdfast.server.gateway.names import may_write
 from holdfast.server.gateway.run_lists import RunLists
-from holdfast.server.gateway.signing import Signer
+from holdfast.server.gateway.signing import HISTORY, Signer
 from holdfast.server.ingest import Ingest
 from holdfast.server.metastore.known import KnownUsers
 from holdfast.server.metastore.users import User
@@ -85,6 +85,7 @@ class Gateway:
             _route(f"{_RUN}/content/{{path:path}}", _preflight, "OPTIONS"),
             _route(f"{_RUN}/content/{{path:path}}", self._read_file, "GET"),
             _route(f"{_RUN}/content/{{path:path}}", self._write_file, "PUT"),
+            _route(f"{_RUN}/history.parquet", self._read_rows, "GET"),
             _route("/sdk/otel/{rest:path}", _swallow, "POST"),
         ]
 
@@ -111,6 +112,12 @@ class Gateway:
         given = request.headers.get("range", "")
         return await run_in_threadpool(downloads.give, self._queries, run, path, given)
 
+    async def _read_rows(self, request: Request) -> Response:
+        run = _run(request)
+        self._check(HISTORY, run, "", request)
+        given = request.headers.get("range", "")
+        return await run_in_threadpool(downloads.give_rows, self._queries, run, given)
+
     async def _write_file(self, request: Request) -> Response:
         run, path = self._signed(request)
         await uploads.take(self._ingest, run, path, request)
@@ -119,10 +126,13 @@ class Gateway:
     def _signed(self, request: Request) -> tuple[RunPath, str]:
         """The run and the file of a signed URL."""
         run, path = _run(request), check_file_path(request.path_params["path"])
-        said = request.query_params
         method = "GET" if request.method == "HEAD" else request.method
-        self._signer.check(method, run, path, said.get("until", ""), said.get("signature", ""))
+        self._check(method, run, path, request)
         return run, path
+
+    def _check(self, method: str, run: RunPath, path: str, request: Request) -> None:
+        said = request.query_params
+        self._signer.check(method, run, path, said.get("until", ""), said.get("signature", ""))
 
     async def _user(self, request: Request) -> User:
         key = key_in(request.headers.get("authorization", ""))

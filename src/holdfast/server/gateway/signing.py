@@ -13,8 +13,10 @@ from urllib.parse import quote
 from holdfast.errors import RefusedError
 from holdfast.ids import RunPath
 
-__all__ = ["READ_SECONDS", "WRITE_SECONDS", "Signer"]
+__all__ = ["HISTORY", "READ_SECONDS", "WRITE_SECONDS", "Signer"]
 
+HISTORY = "HISTORY"
+"""Stands in the place of a method where rows are read, which are no file of the run."""
 READ_SECONDS = 3600
 WRITE_SECONDS = 24 * 3600
 """An upload waits in its client's queue for as long as the network is away."""
@@ -42,6 +44,11 @@ class Signer:
         """Where the bytes of a run's file can be put for a day."""
         return self._url(base_url, "PUT", run, path, WRITE_SECONDS)
 
+    def history_url(self, base_url: str, run: RunPath) -> str:
+        """Where a run's rows can be read as Parquet for an hour."""
+        query = self._query(HISTORY, run, "", READ_SECONDS)
+        return f"{base_url}/files/{_quoted(run)}/history.parquet?{query}"
+
     def check(self, method: str, run: RunPath, path: str, until: str, signature: str) -> None:
         """Pass when the URL was made here for this method, run and path, and is still good.
 
@@ -56,16 +63,21 @@ class Signer:
             raise _refused("this URL is no longer good")
 
     def _url(self, base_url: str, method: str, run: RunPath, path: str, seconds: int) -> str:
+        query = self._query(method, run, path, seconds)
+        return f"{base_url}/files/{_quoted(run)}/content/{quote(path)}?{query}"
+
+    def _query(self, method: str, run: RunPath, path: str, seconds: int) -> str:
         until = str(int(self._clock()) + seconds)
-        where = "/".join(quote(part, safe="") for part in run)
-        signature = self._signature(method, run, path, until)
-        query = f"until={until}&signature={signature}"
-        return f"{base_url}/files/{where}/content/{quote(path)}?{query}"
+        return f"until={until}&signature={self._signature(method, run, path, until)}"
 
     def _signature(self, method: str, run: RunPath, path: str, until: str) -> str:
         # Names of entities, projects and runs have no control characters; a path comes last.
         text = "\0".join((method, until, *run, path))
         return hmac.digest(self._key, text.encode("utf-8", "surrogatepass"), "sha256").hex()
+
+
+def _quoted(run: RunPath) -> str:
+    return "/".join(quote(part, safe="") for part in run)
 
 
 def _refused(what: str) -> RefusedError:

@@ -8,6 +8,7 @@ What other rooms call:
     read_console(sources, blobs) -> Iterator[ConsoleText]
     read_samples(sources, blobs) -> Iterator[dict]
     last_samples(sources, blobs, count) -> list[dict]
+    plain_table(source, blobs) -> Iterator[bytes] | None
     thin(x, y, points) -> Line
 
 ``sources`` are the `JournalSource` of a run's journals in order of (started_at, journal).
@@ -16,6 +17,7 @@ What other rooms call:
 from __future__ import annotations
 
 from holdfast.server.history.downsample import thin
+from holdfast.server.history.export import plain_table
 from holdfast.server.history.gather import batch_kinds, merge_kinds, row_kinds
 from holdfast.server.history.model import (
     Columns,
@@ -54,6 +56,7 @@ __all__ = [
     "last_samples",
     "matches",
     "merge_kinds",
+    "plain_table",
     "read_columns",
     "read_console",
     "read_rows",

@@ -26,6 +26,7 @@ __all__ = [
     "decode_numbers",
     "decode_values",
     "encode_columns",
+    "is_plain",
 ]
 
 ABSENT: Any = object()
@@ -79,6 +80,11 @@ def column_path(field: pa.Field) -> Path:
     """The path of the values in a column that `encode_columns` made."""
     metadata = field.metadata or {}
     return tuple(json.loads(metadata[_PATH])) if _PATH in metadata else (field.name,)
+
+
+def is_plain(field: pa.Field) -> bool:
+    """Whether the name and the type of a column say all of it: no level, no JSON as text."""
+    return column_path(field) == (field.name,) and _KIND not in (field.metadata or {})
 
 
 def decode_values(array: pa.Array, field: pa.Field, start: int = 0) -> list[Any]:

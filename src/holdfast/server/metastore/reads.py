@@ -52,6 +52,7 @@ __all__ = [
     "run_rows",
     "run_versions",
     "segments_of",
+    "states_with",
     "stretches_of",
     "tail_pieces_of",
     "totals",
@@ -320,6 +321,14 @@ def journals_of(tx: Transaction, run_pks: Sequence[int]) -> list[JournalRow]:
         journals.c.id, journals.c.run_pk, *(journals.c[name] for name in _JOURNAL_COLUMNS)
     ).order_by(journals.c.started_at, journals.c.journal)
     return _in_batches(tx, query, journals.c.run_pk, run_pks, JournalRow)
+
+
+def states_with(tx: Transaction, record: str, journal_pks: Sequence[int]) -> dict[int, str]:
+    """Of those of these journals that have a record of a kind: what they add up to, as JSON."""
+    query = select(journals.c.id, journals.c.replay).where(
+        journals.c.records.contains(f'"{record}"', autoescape=True)
+    )
+    return dict(_in_batches(tx, query, journals.c.id, journal_pks, lambda *row: row))
 
 
 def journal_of(tx: Transaction, run: int, journal: str) -> int | None:

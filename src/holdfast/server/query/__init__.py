@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from holdfast.server.metastore.reads import Totals
 from holdfast.server.query.entry import RunEntry
+from holdfast.server.query.exports import Export
 from holdfast.server.query.files import StoredFile
 from holdfast.server.query.lines import LinesRequest
 from holdfast.server.query.queries import Queries
@@ -15,6 +16,7 @@ from holdfast.server.query.rows import RowsRequest
 from holdfast.server.query.runs import RunsRequest
 
 __all__ = [
+    "Export",
     "LinesRequest",
     "Queries",
     "RowsRequest",

@@ -19,6 +19,7 @@ from holdfast.server.query import projects, rows, samples, stamps
 from holdfast.server.query.client import client_of
 from holdfast.server.query.console import Console
 from holdfast.server.query.entry import RunEntry
+from holdfast.server.query.exports import Export, export_of
 from holdfast.server.query.lines import Lines, LinesRequest
 from holdfast.server.query.rows import RowsRequest
 from holdfast.server.query.runs import RunList, RunsRequest
@@ -82,8 +83,9 @@ class Queries:
     def run(self, run: RunPath) -> dict[str, Any]:
         """One run whole, its journals too."""
         entry = self._runs.entry(run)
-        journals = self._journals(run)
-        return {**self._runs.whole(entry), "stop": _stop(entry, journals), "journals": journals}
+        journals, alerts = self._journals(run)
+        whole = {**self._runs.whole(entry), "stop": _stop(entry, journals)}
+        return {**whole, "alerts": alerts, "journals": journals}
 
     def lines(self, entity: str, project: str, request: LinesRequest) -> dict[str, Any]:
         """``{lines}``."""
@@ -130,6 +132,10 @@ class Queries:
         """One file and its bytes."""
         return stored.stored_file(self._stores, run, path)
 
+    def export(self, run: RunPath) -> Export | None:
+        """All rows as one Parquet file; None for a run of which that cannot be."""
+        return export_of(self._stores, run)
+
     def journal(self, run: RunPath, journal: str) -> tuple[int, Iterator[bytes]]:
         """The size of a journal and its bytes as they were written."""
         return stored.journal_content(self._stores, run, journal)
@@ -143,15 +149,25 @@ class Queries:
         """What wandb's client says of itself in the config: its ``_wandb`` entry."""
         return client_of(self._stores, run)
 
-    def _journals(self, run: RunPath) -> list[dict[str, Any]]:
+    def _journals(self, run: RunPath) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
+        """The journals of a run, and the alerts in them."""
         with self._stores.meta.read() as tx:
             found = shown(reads.journals_of(tx, [must_find_run(tx, run)]))
-            stretches = reads.stretches_of(tx, [journal.pk for journal in found])
+            keys = [journal.pk for journal in found]
+            stretches = reads.stretches_of(tx, keys)
+            states = reads.states_with(tx, "alert", keys)
         steps: dict[int, list[int]] = {}
         for stretch in stretches:
             ends = (stretch.first_step, stretch.last_step) if stretch.rows else ()
             steps.setdefault(stretch.journal_pk, []).extend(ends)
-        return [_journal(row, steps.get(row.pk, [])) for row in found]
+        alerts = [alert for key in keys if key in states for alert in _alerts(states[key])]
+        return [_journal(row, steps.get(row.pk, [])) for row in found], alerts
+
+
+def _alerts(state: str) -> list[dict[str, str]]:
+    # Of a journal that was taken by an older version none are known.
+    told = loads(state).get("alerts", [])
+    return [dict(zip(("title", "text", "level"), alert, strict=True)) for alert in told]
 
 
 def _stop(entry: RunEntry, journals: list[dict[str, Any]]) -> str:

@@ -1,7 +1,7 @@
 /** The run in words: how it went, what went in, what came out, and what the server can prove. */
 import type { ReactNode } from "react";
 import { journalUrl } from "../../api/runs.ts";
-import type { Run, RunName } from "../../api/types.ts";
+import type { Alert, Run, RunName } from "../../api/types.ts";
 import { formatCount, fullValue } from "../../lib/numbers.ts";
 import { formatDate, formatDuration } from "../../lib/times.ts";
 import { isRecord, type Json } from "../../lib/values.ts";
@@ -13,6 +13,7 @@ export function Overview({ name, run }: { name: RunName; run: Run }) {
   return (
     <main className="page overview" data-testid="overview">
       <div>
+        {run.alerts.length > 0 && <Alerts alerts={run.alerts} />}
         <RunFacts run={run} />
         <Journals name={name} run={run} />
       </div>
@@ -23,6 +24,35 @@ export function Overview({ name, run }: { name: RunName; run: Run }) {
       </div>
     </main>
   );
+}
+
+/** What the script wants people to know, the latest first; what it says again and again stands once. */
+function Alerts({ alerts }: { alerts: readonly Alert[] }) {
+  return (
+    <section className="facts" data-testid="alerts">
+      <header><h2>Alerts <span className="muted number">{alerts.length}</span></h2></header>
+      {counted(alerts).map(([key, { alert, times }]) => (
+        <article key={key} className="alert">
+          <p>
+            <span className={`badge ${alert.level.toLowerCase()}`}>{alert.level.toLowerCase()}</span> <strong>{alert.title}</strong>
+            {times > 1 && <span className="muted"> {formatCount(times)} times</span>}
+          </p>
+          {alert.text && <p className="notes">{alert.text}</p>}
+        </article>
+      ))}
+    </section>
+  );
+}
+
+function counted(alerts: readonly Alert[]): [string, { alert: Alert; times: number }][] {
+  const found = new Map<string, { alert: Alert; times: number }>();
+  for (const alert of alerts) {
+    const key = JSON.stringify(alert);
+    const times = (found.get(key)?.times ?? 0) + 1;
+    found.delete(key); // the order is that of the last time
+    found.set(key, { alert, times });
+  }
+  return [...found].toReversed();
 }
 
 function RunFacts({ run }: { run: Run }) {
