@@ -50,7 +50,9 @@ def test_other_names_are_answered_when_others_may_come(tmp_path: Path) -> None:
         assert site.get(VIEWER, headers={"Host": "lab.example"}).status_code == 200
 
 
-@pytest.mark.parametrize("path", [VIEWER, "/", "/healthz", "/api/v1/none", "/team/digits"])
+@pytest.mark.parametrize(
+    "path", [VIEWER, "/", "/healthz", "/api/v1/none", "/team/digits", "/files/a/b/c/content/d"]
+)
 def test_every_answer_has_the_security_headers(site: Site, path: str) -> None:
     headers = site.get(path).headers
     policy = headers["content-security-policy"]
@@ -74,6 +76,8 @@ def test_long_headers_and_paths_are_refused(site: Site) -> None:
         ("GET", "/api/none", (404, "not_found")),
         ("DELETE", VIEWER, (405, "method_not_allowed")),
         ("POST", "/", (405, "method_not_allowed")),
+        ("DELETE", "/graphql", (405, "method_not_allowed")),
+        ("DELETE", "/files/team/digits/r/content/a.txt", (405, "method_not_allowed")),
         ("GET", "/api/v1/runs/team/a%3Cb/r", (400, "bad_request")),
         ("GET", "/api/v1/runs/team/digits/%20r", (400, "bad_request")),
         ("GET", "/api/v1/projects/team/digits/changes?since=x", (400, "bad_request")),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -234,6 +234,35 @@ def test_files(site: Site, client: Client) -> None:
     assert len(site.held.table("contents")) == 3
     given = {"projectName": "digits", "runName": "r1", "files": ["a.txt"]}
     assert client.mutate("markRunFilesUploaded", "success", **given) == {"success": True}
+
+
+async def _unannounced(data: bytes) -> AsyncIterator[bytes]:
+    for at in range(0, len(data), 100_000):
+        yield data[at : at + 100_000]
+
+
+@pytest.mark.parametrize("size", [0, 1, 1024 * 1024, 1024 * 1024 + 1, 3_000_000])
+@pytest.mark.parametrize("announced", [True, False])
+def test_a_file_of_any_length(site: Site, client: Client, size: int, announced: bool) -> None:
+    client.upsert()
+    [url] = urls(client, "a.bin")
+    data = bytes(range(256)) * (size // 256 + 1)
+    data = data[:size]
+    body = data if announced else _unannounced(data)
+    assert site.ask("PUT", url, key=None, content=body).status_code == 200
+    assert b"".join(site.queries.file(client.path, "a.bin").read(0, size)) == data
+
+
+def test_a_short_file_that_lies_there_is_not_written_again(site: Site, client: Client) -> None:
+    written = []
+    for name, data in (("a", b"same"), ("b", b"same"), ("a", b"other"), ("b", b"same")):
+        client.upsert()
+        [url] = urls(client, name)
+        assert site.ask("PUT", url, key=None, content=data).status_code == 200
+        written.append(len(list(site.held.blobs.list())))
+    assert written == [1, 1, 2, 2]
+    files = {one["path"]: one["size"] for one in site.queries.files(client.path)["files"]}
+    assert files == {"a": 5, "b": 4}
 
 
 def test_a_file_of_a_run_that_a_sender_brought(site: Site, client: Client) -> None:

@@ -6,9 +6,9 @@ Owns what holds for every request and answer. Must not know routes or bodies.
 from __future__ import annotations
 
 import time
+from functools import lru_cache
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from holdfast.server.api.answers import refuse
@@ -58,7 +58,7 @@ class Edge:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                _add_headers(MutableHeaders(scope=message))
+                _add_headers(message)
             await send(message)
 
         try:
@@ -73,15 +73,15 @@ class Edge:
             self._metrics.saw(scope["method"], route, status, seconds)
 
     def _complaint(self, scope: Scope) -> tuple[str, str] | None:
-        headers = Headers(scope=scope)
-        if sum(len(name) + len(value) for name, value in headers.raw) > _MAX_HEADER_BYTES:
+        headers = scope["headers"]
+        if sum(len(name) + len(value) for name, value in headers) > _MAX_HEADER_BYTES:
             return f"headers of more than {_MAX_HEADER_BYTES} bytes", "send fewer or shorter ones"
         if len(scope.get("raw_path", b"")) > _MAX_PATH_BYTES:
             return f"a path of more than {_MAX_PATH_BYTES} bytes", "use shorter names"
         if b"\0" in scope["path"].encode("utf-8", "surrogateescape"):
             return "the path has a NUL", "leave it out"
-        host = headers.get("host", "")
-        if self._loopback_only and not is_loopback(_host_name(host)):
+        host = next((value for name, value in headers if name == b"host"), b"").decode("latin-1")
+        if self._loopback_only and not _is_loopback(host):
             return (
                 f"this server answers on loopback only, not as {host[:100]!r}",
                 "open it as http://127.0.0.1 or http://localhost, or listen with --host",
@@ -89,17 +89,27 @@ class Edge:
         return None
 
 
-def _host_name(host: str) -> str:
+@lru_cache(maxsize=16)
+def _is_loopback(host: str) -> bool:
+    """Whether a Host header names this machine."""
     try:
-        return urlsplit(f"//{host}").hostname or ""
+        return is_loopback(urlsplit(f"//{host}").hostname or "")
     except ValueError:
-        return ""
+        return False
 
 
-def _add_headers(headers: MutableHeaders) -> None:
-    headers.setdefault("Content-Security-Policy", PAGE_POLICY)
-    headers.setdefault("X-Content-Type-Options", "nosniff")
-    headers.setdefault("Referrer-Policy", "no-referrer")
-    headers.setdefault("X-Frame-Options", "DENY")
-    headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
-    headers.setdefault("Cache-Control", "no-store")
+_HEADERS = (
+    (b"content-security-policy", PAGE_POLICY.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"cache-control", b"no-store"),
+)
+
+
+def _add_headers(message: Message) -> None:
+    """Give an answer those headers that it does not say itself; names are in small letters here."""
+    said = list(message["headers"])
+    there = {name for name, _ in said}
+    message["headers"] = [*said, *(one for one in _HEADERS if one[0] not in there)]

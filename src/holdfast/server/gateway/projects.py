@@ -16,7 +16,7 @@ from holdfast.server.gateway.paging import connection, nothing
 from holdfast.server.gateway.times import iso
 from holdfast.server.gateway.viewer import entity_source, user_source
 
-__all__ = ["FIELDS", "project_of_name"]
+__all__ = ["FIELDS", "number_of", "project_of_name", "project_source"]
 
 _Arguments = Mapping[str, Any]
 _PAGE = 50
@@ -24,14 +24,23 @@ _PAGE = 50
 
 def project_of_name(context: Context, entity: str, name: str) -> dict[str, Any]:
     """A project as an object of the schema; NotFoundError when there is none."""
-    number, made = context.queries.project_made(entity, name)
-    return _source(number, entity, name, made, context)
+    return project_source(entity, name, context, context.queries.project_made(entity, name))
 
 
-def _source(number: int, entity: str, name: str, made: float, context: Context) -> dict[str, Any]:
+def project_source(
+    entity: str, name: str, context: Context, made: tuple[int, float] | None = None
+) -> dict[str, Any]:
+    """A project that is there as an object of the schema.
+
+    Args:
+        entity: whose it is.
+        name: the project's.
+        context: of the request.
+        made: its number on this server and when it was made; looked up if it is asked for.
+    """
     return {
+        "made": made,
         "id": make_id("Project", entity, name),
-        "internalId": str(number),
         "name": name,
         "entity": entity_source(entity),
         "entityName": entity,
@@ -40,12 +49,31 @@ def _source(number: int, entity: str, name: str, made: float, context: Context) 
         "views": "{}",
         "repo": None,
         "dockerImage": None,
-        "createdAt": iso(made),
         "isBenchmark": False,
         "readOnly": entity != context.user.name,
         "user": user_source(entity),
         "totalSweeps": 0,
     }
+
+
+def number_of(project: Mapping[str, Any], context: Context) -> int:
+    """The number of a project on this server, from its object of the schema."""
+    return _made(project, context)[0]
+
+
+def _made(project: Mapping[str, Any], context: Context) -> tuple[int, float]:
+    known: tuple[int, float] | None = project["made"]
+    return known or context.queries.project_made(project["entityName"], project["name"])
+
+
+def _internal_id(source: Any, context: Context, arguments: _Arguments) -> str:
+    del arguments
+    return str(number_of(source, context))
+
+
+def _created_at(source: Any, context: Context, arguments: _Arguments) -> str | None:
+    del arguments
+    return iso(_made(source, context)[1])
 
 
 def _project(source: Any, context: Context, arguments: _Arguments) -> dict[str, Any] | None:
@@ -61,7 +89,7 @@ def _models(source: Any, context: Context, arguments: _Arguments) -> dict[str, A
     entity = entity_of(context, arguments.get("entityName"))
     found = context.queries.numbered_projects(entity)
     nodes = [
-        _source(number, entity, row["project"], row["created_at"], context)
+        project_source(entity, row["project"], context, (number, row["created_at"]))
         for number, row in found.items()
     ]
     return connection(nodes, [node["name"] for node in nodes], arguments, _PAGE)
@@ -87,5 +115,10 @@ def _upsert(source: Any, context: Context, arguments: _Arguments) -> dict[str, A
 FIELDS: Fields = {
     "Mutation": {"upsertModel": _upsert},
     "Query": {"project": _project, "model": _project, "models": _models},
-    "Project": {"sweeps": _no_list, "allViews": _no_list},
+    "Project": {
+        "internalId": _internal_id,
+        "createdAt": _created_at,
+        "sweeps": _no_list,
+        "allViews": _no_list,
+    },
 }

@@ -15,6 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
 
 from holdfast.errors import RefusedError
 from holdfast.ids import RunPath, check_entity, check_project, check_run_id
@@ -164,14 +165,23 @@ class Gateway:
         )
 
 
-def _route(path: str, endpoint: _Endpoint, method: str) -> Route:
-    async def guarded(request: Request) -> Response:
-        try:
-            return await endpoint(request)
-        except Exception as error:  # noqa: BLE001 - the one place where a failure becomes an answer
-            return refusal(error, f"{request.method} {request.url.path}")
+class _Guarded:
+    """An endpoint as an ASGI application that answers what goes wrong in it."""
 
-    return Route(path, guarded, methods=[method])
+    def __init__(self, endpoint: _Endpoint) -> None:
+        self._endpoint = endpoint
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        try:
+            response = await self._endpoint(request)
+        except Exception as error:  # noqa: BLE001 - the one place where a failure becomes an answer
+            response = refusal(error, f"{request.method} {request.url.path}")
+        await response(scope, receive, send)
+
+
+def _route(path: str, endpoint: _Endpoint, method: str) -> Route:
+    return Route(path, _Guarded(endpoint), methods=[method])
 
 
 async def _body(request: Request, limit: int) -> bytes:

@@ -15,6 +15,7 @@ from holdfast.records.values import dumps
 from holdfast.server.gateway.context import Context, Fields
 from holdfast.server.gateway.names import make_id
 from holdfast.server.gateway.paging import cursor_of, nothing, span_of_page
+from holdfast.server.gateway.projects import number_of
 from holdfast.server.gateway.times import iso
 from holdfast.server.gateway.viewer import user_source
 from holdfast.server.gateway.words import state_of
@@ -57,7 +58,6 @@ def run_source(entry: RunEntry, context: Context, project: Mapping[str, Any]) ->
         "readOnly": path.entity != context.user.name,
         "sweepName": None,
         "project": project,
-        "projectId": int(project["internalId"]),
         "user": user_source(path.entity),
         "createdAt": iso(row["started_at"]) or iso(0.0),
         "updatedAt": iso(row["heard_at"]),
@@ -74,7 +74,6 @@ def deleted_source(path: RunPath, project: Mapping[str, Any]) -> dict[str, Any]:
         "name": path.run_id,
         "displayName": path.run_id,
         "project": project,
-        "projectId": int(project["internalId"]),
         "createdAt": iso(0.0),
     }
 
@@ -118,6 +117,11 @@ def _run(source: Any, context: Context, arguments: _Arguments) -> dict[str, Any]
     except NotFoundError:
         return None  # this is how clients learn that there is none
     return run_source(entry, context, source)
+
+
+def _project_id(source: Any, context: Context, arguments: _Arguments) -> int:
+    del arguments
+    return number_of(source["project"], context)
 
 
 def _bucket(source: Any, context: Context, arguments: _Arguments) -> dict[str, Any] | None:
@@ -198,6 +202,7 @@ FIELDS: Fields = {
         "bucket": _bucket,
     },
     "Run": {
+        "projectId": _project_id,
         "config": _config,
         "wandbConfig": _wandb_config,
         "summaryMetrics": _summary,

@@ -15,8 +15,13 @@ from holdfast.errors import RefusedError
 from holdfast.ids import RunPath
 from holdfast.server.ingest import Ingest
 from holdfast.server.ingest.edits import journal_of_edits
+from holdfast.wire import FileEntry, digest_of
 
 __all__ = ["take"]
+
+_SHORT_BYTES = 1024 * 1024
+"""A file up to here is held whole: its digest is known before it is written, and no thread waits
+for its bytes."""
 
 
 async def take(ingest: Ingest, run: RunPath, path: str, request: Request) -> None:
@@ -26,22 +31,34 @@ async def take(ingest: Ingest, run: RunPath, path: str, request: Request) -> Non
         NotFoundError: no such run.
         RefusedError: the client left before the end, or the disk is full.
     """
-    pieces = _whole(request)
-    loop = asyncio.get_running_loop()
-
-    def blocking() -> Iterator[bytes]:
-        while piece := asyncio.run_coroutine_threadsafe(_next(pieces), loop).result():
-            yield piece
-
-    def store() -> None:
-        ingest.put_file(run, journal_of_edits(ingest, run), path, blocking())
-
-    await run_in_threadpool(store)
-
-
-async def _whole(request: Request) -> AsyncIterator[bytes]:
-    """The body; what ends before its announced length is no file."""
     announced = request.headers.get("content-length", "")
+    pieces = _whole(request, announced)
+    if announced.isdigit() and int(announced) <= _SHORT_BYTES:
+        data = b"".join([piece async for piece in pieces])
+        await run_in_threadpool(_store_short, ingest, run, path, data)
+    else:
+        loop = asyncio.get_running_loop()
+        await run_in_threadpool(_store_long, ingest, run, path, _blocking(pieces, loop))
+
+
+def _store_short(ingest: Ingest, run: RunPath, path: str, data: bytes) -> None:
+    digest = digest_of(data)
+    entry = FileEntry(path, len(data), digest)
+    ingest.name_files(run, journal_of_edits(ingest, run), [entry], [(digest, data)])
+
+
+def _store_long(ingest: Ingest, run: RunPath, path: str, pieces: Iterator[bytes]) -> None:
+    ingest.put_file(run, journal_of_edits(ingest, run), path, pieces)
+
+
+def _blocking(pieces: AsyncIterator[bytes], loop: asyncio.AbstractEventLoop) -> Iterator[bytes]:
+    """The pieces for a thread that waits for each."""
+    while piece := asyncio.run_coroutine_threadsafe(_next(pieces), loop).result():
+        yield piece
+
+
+async def _whole(request: Request, announced: str) -> AsyncIterator[bytes]:
+    """The body; what ends before its announced length is no file."""
     size = 0
     try:
         async for piece in request.stream():

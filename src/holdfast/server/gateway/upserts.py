@@ -22,7 +22,7 @@ from holdfast.server.gateway.configs import BranchPoint, SaidConfig, json_object
 from holdfast.server.gateway.context import Context, Fields
 from holdfast.server.gateway.differences import changed_summary
 from holdfast.server.gateway.names import may_write, run_of_id, run_path
-from holdfast.server.gateway.projects import project_of_name
+from holdfast.server.gateway.projects import project_source
 from holdfast.server.gateway.runs import deleted_source, run_source
 from holdfast.server.ingest import Held, RunDeleted, Say
 from holdfast.server.ingest.edits import edited
@@ -89,7 +89,7 @@ def _unkept(context: Context, run: RunPath) -> dict[str, Any]:
     Before 0.17 a refusal here ends the client's own process, and at its end the training script.
     That the run is gone it hears from the stream.
     """
-    project = project_of_name(context, run.entity, run.project)
+    project = project_source(run.entity, run.project, context)
     settings: dict[str, Any] = {"serverMessages": []}
     return {
         "bucket": deleted_source(run, project),
@@ -100,7 +100,7 @@ def _unkept(context: Context, run: RunPath) -> dict[str, Any]:
 
 def answered(context: Context, run: RunPath) -> dict[str, Any]:
     """A run as an object of the schema."""
-    project = project_of_name(context, run.entity, run.project)
+    project = project_source(run.entity, run.project, context)
     return run_source(context.queries.entry(run), context, project)
 
 

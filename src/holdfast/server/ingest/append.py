@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from holdfast import journal as framing
 from holdfast.errors import RefusedError
 from holdfast.ids import RunPath
 from holdfast.records.batch import Batch
@@ -20,10 +19,10 @@ from holdfast.records.replay import Replay
 from holdfast.server.ingest import chunks
 from holdfast.server.ingest.base import Base
 from holdfast.server.ingest.errors import PositionMismatch
-from holdfast.server.metastore import journals, runs
+from holdfast.server.metastore import Transaction, journals, runs
 from holdfast.server.metastore.journals import HeldJournal
-from holdfast.server.metastore.runs import JournalFacts, RunSaid
-from holdfast.wire import journal_id
+from holdfast.server.metastore.runs import RunSaid
+from holdfast.server.metastore.state import EDITS
 
 __all__ = ["Held", "Say", "append", "counts", "current", "stop_requested"]
 
@@ -73,7 +72,7 @@ def _append(
         payloads = say(held)
         try:
             if payloads and kind(payloads[0]) == "header":
-                _begin(base, run, payloads, writer)
+                chunks.begin(base, run, chunks.Told(payloads, rows), writer)
             elif target is not None and held.replay is not None:
                 told = chunks.Told(payloads, rows)
                 chunks.add(base, run, target, held.replay, told, writer)
@@ -99,19 +98,19 @@ def stop_requested(base: Base, run: RunPath) -> bool:
 
 def current(base: Base, run: RunPath) -> str | None:
     """The journal that edits and files of a run go to; None when it has none."""
-    target = _look(base, run, "edits")[1]
-    return None if target is None else target.journal
+    with base.store.read() as tx:
+        last = journals.last_role(tx, run)
+    return last[0] if last is not None and last[1] else None
 
 
 def _look(base: Base, run: RunPath, role: str) -> tuple[Held, HeldJournal | None]:
     with base.store.read() as tx:
-        said = runs.said_of(tx, run)
-        if said is None:
+        found = journals.said_and_last(tx, run)
+        if found is None:
             return Held(None, None, StreamCounts(), None, False, 0.0), None
-        facts = runs.facts_of(tx, said.pk)
-        key = _target(facts, role)
-        target = None if key is None else journals.held(tx, key)
-        greatest = runs.greatest_step(tx, said.pk)
+        said, last = found
+        target = last if last is None or _takes(last, role) else _other(tx, said.pk, role)
+        greatest = runs.greatest_step(tx, said.pk) if said.rows else None
     replay = None if target is None else Replay.from_json(target.replay)
     # Of a run that a sender brought, the lines are its rows; its console was never sent as lines.
     counts = StreamCounts(history=said.rows)
@@ -120,18 +119,15 @@ def _look(base: Base, run: RunPath, role: str) -> tuple[Held, HeldJournal | None
     asked = said.stop_requested_at
     ended = replay is not None and replay.complete  # the next session was not meant
     stop = asked is not None and not ended and (target is None or asked >= target.started_at)
-    last_start = facts[-1].started_at if facts else 0.0
+    last_start = 0.0 if last is None else last.started_at
     return Held(said, replay, counts, greatest, stop, last_start), target
 
 
-def _target(facts: Sequence[JournalFacts], role: str) -> int | None:
-    """The key of the journal to write on: the last session's, or the last if the server's."""
-    if role == "edits":
-        return facts[-1].pk if facts and facts[-1].role else None
-    return next((one.pk for one in reversed(facts) if one.role == role), None)
+def _takes(journal: HeldJournal, role: str) -> bool:
+    """Whether a run's last journal is the one to write on; edits go to any of the server's own."""
+    return bool(journal.role) if role == EDITS else journal.role == role
 
 
-def _begin(base: Base, run: RunPath, payloads: Sequence[bytes], writer: str) -> None:
-    named = next(payload for payload in payloads if kind(payload) == "run")
-    data = framing.frames(payloads, 0)
-    chunks.take(base, run, journal_id(named), (0, data), writer)
+def _other(tx: Transaction, run_pk: int, role: str) -> HeldJournal | None:
+    """An earlier journal to write on: of sessions the last, and of edits none."""
+    return None if role == EDITS else journals.last_of_role(tx, run_pk, role)

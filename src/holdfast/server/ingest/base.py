@@ -12,6 +12,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 
 from holdfast.server.blobstore import BlobStore
+from holdfast.server.ingest.packs import Packer
 from holdfast.server.metastore import MetaStore
 
 __all__ = ["Base", "Locks", "fresh", "journal_blob"]
@@ -40,6 +41,7 @@ class Base:
         clock: Unix seconds.
         locks: one run is changed by one thread at a time.
         appending: a run's own journal is written by one thread at a time. Taken before `locks`.
+        packer: stores small blobs.
         failed: journals of which no segments could be made, and when to try again.
     """
 
@@ -48,6 +50,7 @@ class Base:
     clock: Callable[[], float] = time.time
     locks: Locks = field(default_factory=Locks)
     appending: Locks = field(default_factory=Locks)
+    packer: Packer = field(default_factory=Packer)
     failed: dict[str, float] = field(default_factory=dict)
 
 

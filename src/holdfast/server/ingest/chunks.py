@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from holdfast import journal as framing
 from holdfast.ids import RunPath
 from holdfast.records.batch import Batch
+from holdfast.records.decode import kind
 from holdfast.records.replay import Applied, Replay
 from holdfast.records.values import dumps, loads
 from holdfast.server.history import (
@@ -31,9 +32,9 @@ from holdfast.server.ingest.base import Base, journal_blob
 from holdfast.server.ingest.errors import PositionMismatch, invalid
 from holdfast.server.metastore import Transaction, journals, runs
 from holdfast.server.metastore.journals import NO_KEYS, HeldJournal, HeldPiece
-from holdfast.wire import JournalPath
+from holdfast.wire import JournalPath, journal_id
 
-__all__ = ["INLINE_BYTES", "Told", "add", "position", "take"]
+__all__ = ["INLINE_BYTES", "Told", "add", "begin", "position", "take"]
 
 INLINE_BYTES = 256 * 1024
 """A chunk shorter than this lies in the metastore until segments are made; a longer one is a blob
@@ -77,6 +78,20 @@ class Told(NamedTuple):
     rows: Sequence[Batch] = ()
 
 
+def begin(base: Base, run: RunPath, told: Told, writer: str) -> None:
+    """Begin a journal of the server's own with records among which one says who the run is.
+
+    That record was made a moment ago and names the time, so no journal has its id yet.
+
+    Raises:
+        RunDeleted: the run was.
+    """
+    journal = journal_id(next(one for one in told.payloads if kind(one) == "run"))
+    frames = _framed(told, 0)
+    with base.locks.of(run):
+        _keep(base, JournalPath(run, journal), None, Replay(), frames, writer)
+
+
 def add(
     base: Base, run: RunPath, held: HeldJournal, replay: Replay, told: Told, writer: str
 ) -> None:
@@ -97,8 +112,7 @@ def add(
         if not told.payloads:
             _hear(base, held, writer)
             return
-        data = framing.frames(told.payloads, held.position)
-        frames = _Frames(held.position, held.position + len(data), data, [], *told)
+        frames = _framed(told, held.position)
         _keep(base, JournalPath(run, held.journal), held, replay, frames, writer)
 
 
@@ -111,6 +125,11 @@ class _Frames(NamedTuple):
     gaps: list[list[int]]
     payloads: Sequence[bytes]
     rows: Sequence[Batch] = ()
+
+
+def _framed(told: Told, start: int) -> _Frames:
+    data = framing.frames(told.payloads, start)
+    return _Frames(start, start + len(data), data, [], *told)
 
 
 @dataclass
@@ -157,7 +176,7 @@ def _keep(
     values = _values(held, arrived, writer, now)
     with base.store.write(durable=False) as tx:
         if held is None:
-            deleted.check(tx, of.run)  # again: another process may have deleted it since
+            deleted.check(tx, of.run)  # here too: another process may have deleted it since
             held = journals.create(tx, of.run, of.journal, now)
         _store(tx, held, arrived, piece, values)
 
@@ -238,11 +257,11 @@ def _store(
         raise PositionMismatch(_position(tx, held))
     rewound_to = arrived.replay.rewound_to
     if arrived.start == 0 and rewound_to is not None:
-        journals.put_stretches(tx, held.pk, [asdict(cut_after(rewound_to))])
+        journals.put_stretches(tx, held.pk, [asdict(cut_after(rewound_to))], None)
     if arrived.applied.rows:
         last = journals.last_stretch(tx, held.pk)
         more = _further(None if last is None else Stretch(*last), held, arrived)
-        journals.put_stretches(tx, held.pk, [asdict(stretch) for stretch in more])
+        journals.put_stretches(tx, held.pk, [asdict(stretch) for stretch in more], last)
     journals.add_piece(tx, held.pk, piece)
     _renew_run(tx, held, arrived.replay, values["metric_keys"])
 

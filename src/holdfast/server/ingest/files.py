@@ -14,8 +14,9 @@ from holdfast.ids import RunPath
 from holdfast.server.ingest import deleted, merge
 from holdfast.server.ingest.base import Base, fresh
 from holdfast.server.ingest.errors import digest_mismatch, invalid
-from holdfast.server.metastore import contents, journals, runs
+from holdfast.server.metastore import Transaction, contents, journals, runs
 from holdfast.server.metastore.contents import Content, HeldFile
+from holdfast.server.metastore.journals import HeldJournal
 from holdfast.wire import FileEntry, PartAnswer, check_digest, check_file_path
 
 __all__ = ["forget_file", "name_files", "put_file", "put_part", "upload_state"]
@@ -32,17 +33,15 @@ def name_files(
     for file in files:
         check_file_path(file.path)
         check_digest(file.digest)
+    known, packed = _packed(base, run, journal, dict(blobs)) if blobs else ({}, [])
+    known.update((content.digest, content) for content in packed)
     with base.locks.of(run):
         with base.store.read() as tx:
-            held = journals.find(tx, run, journal)
-            if held is None:
-                deleted.check(tx, run)
-                raise NotFoundError(f"no journal {journal} of run {run}", "send its chunks first")
-            digests = (*(file.digest for file in files), *(digest for digest, _ in blobs))
-            known = contents.known(tx, run.entity, digests)
-            there = {file.path: file for file in contents.files_of(tx, held.pk)}
-        packed = _pack(base, [blob for blob in blobs if blob[0] not in known])
-        known.update((content.digest, content) for content in packed)
+            held = _must_hold(tx, run, journal)
+            unsure = [file.digest for file in files if file.digest not in known]
+            known.update(contents.known(tx, run.entity, unsure))
+            paths = [file.path for file in files]
+            there = {file.path: file for file in contents.files_of(tx, held.pk, paths)}
         _check_sizes(files, known)
         named = [
             HeldFile(file.path, file.size, file.digest) for file in files if file.digest in known
@@ -53,8 +52,9 @@ def name_files(
                 contents.add(tx, run.entity, packed, base.clock())
                 contents.name(tx, held.pk, new, there, base.clock())
                 # what a claim said of the files is not so any more
-                journals.update_at(tx, held.pk, held.position, {"claim": None, "claim_at": None})
-                runs.update_run(tx, held.run_pk, merge.heads(runs.facts_of(tx, held.run_pk)))
+                claimed = journals.drop_claim(tx, held.pk)
+                heads = merge.heads(runs.facts_of(tx, held.run_pk)) if claimed else {}
+                runs.update_run(tx, held.run_pk, heads)
     return list(dict.fromkeys(file.digest for file in files if file.digest not in known))
 
 
@@ -125,19 +125,34 @@ def forget_file(base: Base, run: RunPath, path: str) -> bool:
     return gone
 
 
-def _pack(base: Base, blobs: Sequence[tuple[str, bytes]]) -> list[Content]:
-    """Store small blobs as one: one file, one sync of the disk, whatever their number."""
-    new = dict(blobs)
+def _must_hold(tx: Transaction, run: RunPath, journal: str) -> HeldJournal:
+    held = journals.find(tx, run, journal)
+    if held is None:
+        deleted.check(tx, run)
+        raise NotFoundError(f"no journal {journal} of run {run}", "send its chunks first")
+    return held
+
+
+def _packed(
+    base: Base, run: RunPath, journal: str, blobs: dict[str, bytes]
+) -> tuple[dict[str, Content], list[Content]]:
+    """Store small blobs, by digest, as one or a part of one; those that are there are told apart.
+
+    No lock of the run is held: others that bring files of it share the blob.
+    """
+    with base.store.read() as tx:
+        _must_hold(tx, run, journal)
+        known = contents.known(tx, run.entity, blobs)
+    new = {digest: data for digest, data in blobs.items() if digest not in known}
     if not new:
-        return []
+        return known, []
     token = fresh()
-    blob = f"packs/{token[:2]}/{token}"
-    base.blobs.put(blob, new.values())
-    packed, offset = [], 0
+    blob, offset = base.packer.put(base.blobs, f"packs/{token[:2]}/{token}", list(new.values()))
+    packed = []
     for digest, data in new.items():
         packed.append(Content(digest, blob, offset, len(data)))
         offset += len(data)
-    return packed
+    return known, packed
 
 
 def _check_sizes(files: Sequence[FileEntry], known: dict[str, Content]) -> None:

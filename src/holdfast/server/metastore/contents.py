@@ -35,6 +35,7 @@ _FILES_OF = (
     .where(files.c.journal_pk == bindparam("the_journal"))
     .order_by(files.c.path)
 )
+_FILES_AT = _FILES_OF.where(files.c.path.in_(bindparam("the_paths", expanding=True)))
 _INSERT_CONTENT = insert(contents)
 _INSERT_FILE = insert(files)
 _UPDATE_FILE = update(files).where(
@@ -98,9 +99,14 @@ def add(tx: Transaction, entity: str, new: Sequence[Content], now: float) -> Non
         tx.execute(_INSERT_CONTENT, rows)
 
 
-def files_of(tx: Transaction, journal_pk: int) -> list[HeldFile]:
-    """The files that a journal names, in order of path."""
-    rows = tx.execute(_FILES_OF, {"the_journal": journal_pk})
+def files_of(
+    tx: Transaction, journal_pk: int, paths: Sequence[str] | None = None
+) -> list[HeldFile]:
+    """The files that a journal names, or those of them at ``paths``, in order of path."""
+    if paths is None or len(paths) > _BATCH:
+        rows = tx.execute(_FILES_OF, {"the_journal": journal_pk})
+    else:
+        rows = tx.execute(_FILES_AT, {"the_journal": journal_pk, "the_paths": list(paths)})
     return [HeldFile(*row) for row in rows]
 
 

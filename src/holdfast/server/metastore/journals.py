@@ -16,6 +16,7 @@ from sqlalchemy import and_, bindparam, delete, func, insert, or_, select, updat
 from holdfast.ids import RunPath
 from holdfast.server.metastore.named import IS_RUN
 from holdfast.server.metastore.reads import project_id
+from holdfast.server.metastore.runs import SAID, RunSaid
 from holdfast.server.metastore.schema import journals, pieces, projects, runs, segments, stretches
 from holdfast.server.metastore.store import Transaction
 
@@ -29,8 +30,10 @@ __all__ = [
     "add_segments",
     "claimed_at",
     "create",
+    "drop_claim",
     "find",
-    "held",
+    "last_of_role",
+    "last_role",
     "last_stretch",
     "make_project",
     "move_flushed",
@@ -38,6 +41,7 @@ __all__ = [
     "pieces_of",
     "put_stretches",
     "replace_inline",
+    "said_and_last",
     "segment_ends",
     "stretches_of",
     "tails",
@@ -68,6 +72,7 @@ class HeldJournal:
     last_step: int | None
     complete: bool
     claim: str | None
+    role: str = ""
 
 
 @dataclass(frozen=True)
@@ -105,6 +110,7 @@ _HELD = (
     journals.c.last_step,
     journals.c.complete,
     journals.c.claim,
+    journals.c.role,
 )
 
 
@@ -132,7 +138,38 @@ _CLAIMED_AT = (
         journals.c.position >= bindparam("the_position"),
     )
 )
-_HELD_BY_KEY = select(*_HELD).where(journals.c.id == bindparam("the_journal"))
+_LAST_FIRST = (journals.c.started_at.desc(), journals.c.journal.desc())
+# Ordered by keys: a journal's row is long, and only one is read.
+_LAST_OF_RUN = (
+    select(journals.c.id)
+    .where(journals.c.run_pk == runs.c.id)
+    .order_by(*_LAST_FIRST)
+    .limit(1)
+    .scalar_subquery()
+)
+_SAID_AND_LAST = (
+    select(*SAID, *_HELD)
+    .select_from(runs)
+    .join(projects, projects.c.id == runs.c.project_id)
+    .outerjoin(journals, journals.c.id == _LAST_OF_RUN.correlate(runs))
+    .where(IS_RUN)
+)
+_LAST_ROLE = (
+    select(journals.c.journal, journals.c.role)
+    .join(runs, runs.c.id == journals.c.run_pk)
+    .join(projects, projects.c.id == runs.c.project_id)
+    .where(IS_RUN)
+    .order_by(*_LAST_FIRST)
+    .limit(1)
+)
+_LAST_OF_ROLE = select(*_HELD).where(
+    journals.c.id
+    == select(journals.c.id)
+    .where(journals.c.run_pk == bindparam("the_run"), journals.c.role == bindparam("the_role"))
+    .order_by(*_LAST_FIRST)
+    .limit(1)
+    .scalar_subquery()
+)
 _INSERT_RUN = insert(runs)
 _INSERT_JOURNAL = insert(journals)
 _INSERT_PROJECT = insert(projects)
@@ -144,6 +181,11 @@ _FIND_RUN = select(runs.c.id).where(
 )
 _UPDATE_AT = update(journals).where(
     journals.c.id == bindparam("the_journal"), journals.c.position == bindparam("the_position")
+)
+_DROP_CLAIM = (
+    update(journals)
+    .where(journals.c.id == bindparam("the_journal"), journals.c.claim.is_not(None))
+    .values(claim=None, claim_at=None)
 )
 _MOVE_FLUSHED = update(journals).where(
     journals.c.id == bindparam("the_journal"), journals.c.flushed == bindparam("the_flushed")
@@ -186,9 +228,25 @@ def claimed_at(tx: Transaction, run: RunPath, journal: str, position: int) -> fl
     return None if at is None else float(at)
 
 
-def held(tx: Transaction, pk: int) -> HeldJournal:
-    """A journal by its key."""
-    return HeldJournal(*tuple(tx.execute(_HELD_BY_KEY, {"the_journal": pk}).one()))
+def said_and_last(tx: Transaction, run: RunPath) -> tuple[RunSaid, HeldJournal | None] | None:
+    """What a run says, and its last journal in reading order; None for a run that is not there."""
+    row = tx.execute(_SAID_AND_LAST, run._asdict()).first()
+    if row is None:
+        return None
+    said, last = row[: len(SAID)], row[len(SAID) :]
+    return RunSaid(*said), None if last[0] is None else HeldJournal(*last)
+
+
+def last_of_role(tx: Transaction, run_pk: int, role: str) -> HeldJournal | None:
+    """The last journal of a run that has a role; None without one."""
+    row = tx.execute(_LAST_OF_ROLE, {"the_run": run_pk, "the_role": role}).first()
+    return None if row is None else HeldJournal(*tuple(row))
+
+
+def last_role(tx: Transaction, run: RunPath) -> tuple[str, str] | None:
+    """The last journal of a run in reading order, and its role; None when it has none."""
+    row = tx.execute(_LAST_ROLE, run._asdict()).first()
+    return None if row is None else (row[0], row[1])
 
 
 def create(tx: Transaction, run: RunPath, journal: str, now: float) -> HeldJournal:
@@ -226,6 +284,11 @@ def update_at(tx: Transaction, pk: int, position: int, values: Mapping[str, Any]
     """Change a journal's row if it still stands at ``position``; False when it does not."""
     where = {"the_journal": pk, "the_position": position}
     return bool(tx.execute(_UPDATE_AT, {**values, **where}).rowcount)
+
+
+def drop_claim(tx: Transaction, pk: int) -> bool:
+    """Forget what was claimed of a journal; False when nothing was."""
+    return bool(tx.execute(_DROP_CLAIM, {"the_journal": pk}).rowcount)
 
 
 def add_piece(tx: Transaction, pk: int, piece: HeldPiece) -> None:
@@ -276,13 +339,15 @@ def last_stretch(tx: Transaction, pk: int) -> HeldStretch | None:
     return None if row is None else HeldStretch(*row)
 
 
-def put_stretches(tx: Transaction, pk: int, found: Sequence[Mapping[str, int]]) -> None:
-    """Store stretches by number: the first one may be there already, longer now."""
-    if not found:
-        return
-    where = {"the_journal": pk, "the_number": found[0]["number"]}
-    changed = tx.execute(_UPDATE_STRETCH, {**found[0], **where}).rowcount
-    new = [{"journal_pk": pk, **stretch} for stretch in found[1 if changed else 0 :]]
+def put_stretches(
+    tx: Transaction, pk: int, found: Sequence[Mapping[str, int]], last: HeldStretch | None
+) -> None:
+    """Store stretches by number: the first one may be ``last``, the last one there, longer now."""
+    longer = [stretch for stretch in found if last and stretch["number"] == last.number]
+    for stretch in longer:
+        where = {"the_journal": pk, "the_number": stretch["number"]}
+        tx.execute(_UPDATE_STRETCH, {**stretch, **where})
+    new = [{"journal_pk": pk, **stretch} for stretch in found[len(longer) :]]
     if new:
         tx.execute(_INSERT_STRETCH, new)
 

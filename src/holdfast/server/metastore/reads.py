@@ -48,6 +48,7 @@ __all__ = [
     "project_version",
     "run_heads",
     "run_pk",
+    "run_row",
     "run_rows",
     "run_versions",
     "segments_of",
@@ -274,6 +275,12 @@ def run_rows(tx: Transaction, pks: Sequence[int]) -> list[RunRow]:
     return rows
 
 
+def run_row(tx: Transaction, run: RunPath) -> RunRow | None:
+    """One run, None when there is none."""
+    row = tx.execute(_RUN_ROW, run._asdict()).first()
+    return None if row is None else RunRow(*row)
+
+
 def run_pk(tx: Transaction, run: RunPath) -> int | None:
     """The key of a run, None when there is none."""
     found: int | None = tx.execute(_RUN_PK, run._asdict()).scalar_one_or_none()
@@ -406,11 +413,11 @@ _JOURNAL_COLUMNS = (
 # Made once: whoever looks up one run asks for these.
 _PROJECT_MADE = select(projects.c.id, projects.c.created_at).where(IS_PROJECT)
 _RUN_PK = select(runs.c.id).join(projects, projects.c.id == runs.c.project_id).where(IS_RUN)
-_RUN_ROWS = (
-    select(runs.c.id, projects.c.entity, projects.c.name, *(runs.c[name] for name in _RUN_COLUMNS))
-    .join(projects, projects.c.id == runs.c.project_id)
-    .where(runs.c.id.in_(bindparam("the_runs", expanding=True)))
-)
+_RUNS = select(
+    runs.c.id, projects.c.entity, projects.c.name, *(runs.c[name] for name in _RUN_COLUMNS)
+).join(projects, projects.c.id == runs.c.project_id)
+_RUN_ROW = _RUNS.where(IS_RUN)
+_RUN_ROWS = _RUNS.where(runs.c.id.in_(bindparam("the_runs", expanding=True)))
 
 
 def _in_batches(

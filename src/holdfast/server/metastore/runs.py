@@ -18,11 +18,13 @@ from holdfast.server.metastore.schema import counters, journals, projects, runs,
 from holdfast.server.metastore.store import Transaction
 
 __all__ = [
+    "SAID",
     "JournalFacts",
     "RunSaid",
     "facts_of",
     "greatest_step",
     "remove",
+    "replays_in_order",
     "replays_of",
     "said_of",
     "update_run",
@@ -112,15 +114,20 @@ _FACTS_OF = (
 _REPLAYS_OF = select(journals.c.id, journals.c.replay, journals.c.metric_keys).where(
     journals.c.run_pk == bindparam("the_run")
 )
-_SAID = (
+_REPLAYS_IN_ORDER = (
+    select(journals.c.replay)
+    .join(runs, runs.c.id == journals.c.run_pk)
+    .join(projects, projects.c.id == runs.c.project_id)
+    .where(IS_RUN)
+    .order_by(journals.c.started_at, journals.c.journal)
+)
+_SAID_NAMES = (
     *("id", "name", "notes", "group", "job_type", "tags", "config", "summary", "metadata", "rows"),
     "stop_requested_at",
 )
-_SAID_OF = (
-    select(*(runs.c[name] for name in _SAID))
-    .join(projects, projects.c.id == runs.c.project_id)
-    .where(IS_RUN)
-)
+SAID = tuple(runs.c[name] for name in _SAID_NAMES)
+"""The columns of `RunSaid`."""
+_SAID_OF = select(*SAID).join(projects, projects.c.id == runs.c.project_id).where(IS_RUN)
 _GREATEST_STEP = (
     select(func.max(stretches.c.last_step))
     .join(journals, journals.c.id == stretches.c.journal_pk)
@@ -141,6 +148,11 @@ def replays_of(tx: Transaction, run_pk: int) -> dict[int, tuple[str, str]]:
     """{journal's key: (replay, metric_keys)} of a run, both as text."""
     rows = tx.execute(_REPLAYS_OF, {"the_run": run_pk})
     return {pk: (replay, keys) for pk, replay, keys in rows}
+
+
+def replays_in_order(tx: Transaction, run: RunPath) -> list[str]:
+    """The replays of a run's journals in reading order, as text; none without the run."""
+    return list(tx.execute(_REPLAYS_IN_ORDER, run._asdict()).scalars())
 
 
 def said_of(tx: Transaction, run: RunPath) -> RunSaid | None:

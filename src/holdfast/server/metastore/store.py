@@ -70,9 +70,9 @@ class MetaStore:
                 files are written so: what is promised is the receipt, and it is durable.
         """
         with _translated(), self._writer, self._engine.connect() as connection:
-            writer = connection.execution_options(holdfast_sync="FULL" if durable else "NORMAL")
-            with writer.begin():
-                yield writer
+            connection.info["writes"] = "FULL" if durable else "NORMAL"
+            with connection.begin():
+                yield connection
 
     def close(self) -> None:
         """Close all connections."""
@@ -103,9 +103,10 @@ def _prepare_sqlite(engine: Engine) -> None:
     def _begin(connection: Connection) -> None:
         # FULL syncs the write-ahead log at the commit, and with it all that stands in it; after
         # NORMAL the log is whole too, but its end may be lost.
-        sync = connection.get_execution_options().get("holdfast_sync")
+        sync = connection.info.pop("writes", None)
         if sync is None:
-            connection.exec_driver_sql("BEGIN")
+            # It takes no lock yet, so nothing of the database's is raised here to be translated.
+            connection.connection.driver_connection.execute("BEGIN")  # type: ignore[union-attr]
         else:
             if connection.info.get("synchronous") != sync:  # it holds until it is set again
                 connection.exec_driver_sql(f"PRAGMA synchronous={sync}")

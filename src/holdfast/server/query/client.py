@@ -7,7 +7,7 @@ from typing import Any
 from holdfast.ids import RunPath
 from holdfast.records.replay import Replay
 from holdfast.server.metastore import runs
-from holdfast.server.query.sources import Stores, must_find_run
+from holdfast.server.query.sources import Stores
 
 __all__ = ["client_of"]
 
@@ -15,10 +15,8 @@ __all__ = ["client_of"]
 def client_of(stores: Stores, run: RunPath) -> dict[str, Any]:
     """The ``_wandb`` entry of the config, what a later journal says over an earlier one."""
     with stores.meta.read() as tx:
-        pk = must_find_run(tx, run)
-        order = [facts.pk for facts in runs.facts_of(tx, pk)]
-        replays = runs.replays_of(tx, pk)
+        replays = runs.replays_in_order(tx, run)
     client: dict[str, Any] = {}
-    for journal in order:
-        client.update(Replay.from_json(replays[journal][0]).client)
+    for replay in replays:
+        client.update(Replay.from_json(replay).client)
     return client

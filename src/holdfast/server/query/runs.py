@@ -22,7 +22,7 @@ from holdfast.ids import RunPath
 from holdfast.records.values import to_strict
 from holdfast.server.metastore import Transaction, reads
 from holdfast.server.query.entry import PLAIN_COLUMNS, RunEntry, in_order
-from holdfast.server.query.sources import Stores, must_find_project, must_find_run
+from holdfast.server.query.sources import Stores, must_find_project, must_read_run
 
 __all__ = ["RUN_STATES", "RunList", "RunsRequest"]
 
@@ -118,7 +118,7 @@ class RunList:
     def entry(self, run: RunPath) -> RunEntry:
         """One run; NotFoundError when there is none."""
         with self._stores.meta.read() as tx:
-            row = reads.run_rows(tx, [must_find_run(tx, run)])[0]
+            row = must_read_run(tx, run)
         entry = RunEntry(row)
         entry.tell_time(row.writer, row.heard_at, self._clock())
         return entry

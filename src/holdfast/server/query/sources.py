@@ -9,6 +9,7 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from holdfast.errors import NotFoundError
 from holdfast.ids import RunPath
@@ -18,7 +19,16 @@ from holdfast.server.history import JournalSource, Segment, Stretch
 from holdfast.server.metastore import MetaStore, Transaction, reads
 from holdfast.server.metastore.state import shown
 
-__all__ = ["Stores", "by_writer", "must_find_project", "must_find_run", "sources_of"]
+__all__ = [
+    "Stores",
+    "by_writer",
+    "must_find_project",
+    "must_find_run",
+    "must_read_run",
+    "sources_of",
+]
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -39,10 +49,18 @@ def must_find_project(tx: Transaction, entity: str, project: str) -> int:
 
 def must_find_run(tx: Transaction, run: RunPath) -> int:
     """The key of a run; NotFoundError when there is none."""
-    found = reads.run_pk(tx, run)
-    if found is None:
+    return _found(run, reads.run_pk(tx, run))
+
+
+def must_read_run(tx: Transaction, run: RunPath) -> reads.RunRow:
+    """The row of a run; NotFoundError when there is none."""
+    return _found(run, reads.run_row(tx, run))
+
+
+def _found(run: RunPath, what: _T | None) -> _T:
+    if what is None:
         raise NotFoundError(f"no run {run}", "check the name, or sync the run first")
-    return found
+    return what
 
 
 def sources_of(
