@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sync.making import make_run
 
-from holdfast.journal import scan
+from holdfast.journal import frames, scan
 from holdfast.sync.survey import ReplacedError, Survey
 
 
@@ -50,3 +50,34 @@ def test_a_name_that_nobody_asked_for_may_come_late(tmp_path: Path) -> None:
         journal.rest()
         assert survey.advance(growing=True)
         assert survey.position == len(journal.data)
+
+
+def test_a_damaged_journal_that_may_grow_waits_once_for_all_its_gaps(tmp_path: Path) -> None:
+    path = make_run(tmp_path, "aaaa", count=1500).journal
+    whole = path.read_bytes()
+    data = bytearray(whole)
+    places = (30_000, 60_000, 90_000)
+    for at in places:
+        data[at] ^= 0xFF
+    path.write_bytes(data)
+    now = [0.0]
+    with Survey(path, clock=lambda: now[0]) as survey:
+        survey.advance(growing=True)
+        assert survey.unsettled
+        now[0] += 2.9
+        survey.advance(growing=True)
+        assert (survey.unsettled, survey.gaps) == (True, [])
+        now[0] += 0.2
+        survey.advance(growing=True)
+        assert (survey.unsettled, len(survey.gaps)) == (False, len(places))
+        assert survey.position == len(data)
+        # What comes later has its own time.
+        more = bytearray(frames([b"first", b"second", b"third"], len(data)))
+        more[8] ^= 0xFF
+        with path.open("ab") as file:
+            file.write(more)
+        survey.advance(growing=True)
+        assert (survey.unsettled, len(survey.gaps)) == (True, len(places))
+        now[0] += 3.1
+        survey.advance(growing=True)
+        assert (survey.unsettled, len(survey.gaps)) == (False, len(places) + 1)

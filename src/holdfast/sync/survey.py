@@ -96,7 +96,8 @@ class Survey:
         self._first: bytes | None = None
         self._named: str | None = None
         self._marks: list[int] = []
-        self._gap_seen: tuple[int, int, float] | None = None
+        self._gap_seen: tuple[int, int, float, int] | None = None
+        self._settled = 0
         self._clock = clock
         self._identity: tuple[int, int] | None = None
 
@@ -265,14 +266,17 @@ class Survey:
             self.artifacts.append((frame.start, frame.end))
 
     def _take_gap(self, gap: Gap, *, growing: bool) -> bool:
-        if growing:
+        if growing and gap.end > self._settled:
             now = self._clock()
             if self._gap_seen is None or self._gap_seen[:2] != (gap.start, gap.end):
-                self._gap_seen = (gap.start, gap.end, now)
+                self._gap_seen = (gap.start, gap.end, now, self.size)
             if now - self._gap_seen[2] < _SETTLE_SECONDS:
                 self.unsettled = True
                 self._reader = Reader(self._file, start=self.position)
                 return False
+            # What the file had then has had its time too: a damaged journal waits once, not once
+            # for each of its gaps.
+            self._settled = self._gap_seen[3]
         self._gap_seen = None
         self.gaps.append((gap.start, gap.end))
         return True
