@@ -9,7 +9,7 @@ import pytest
 from client.reading import read, script
 
 from holdfast.client.jobs import job_of
-from holdfast.rundir import discover
+from holdfast.rundir import discover, runs_with_id
 
 SLURM = {
     "SLURM_JOB_ID": "17",
@@ -63,8 +63,10 @@ def test_keys_are_names_of_files() -> None:
 
 
 TRAIN = (
-    "import holdfast, os, sys\n"
+    "import holdfast, os, sys, time\n"
     "run = holdfast.init(settings={'quiet': True, 'disable_git': True})\n"
+    "told = os.path.join(run.dir, 'wandb-metadata.json')\n"
+    "while not os.path.exists(told): time.sleep(0.01)\n"
     "for step in range(run.step, run.step + 5): run.log({'loss': step})\n"
     "print(run.id, run.resumed, run.step)\n"
     "if sys.argv[1:] != ['well'] and os.environ.get('END') != 'well': os._exit(9)\n"
@@ -89,6 +91,47 @@ def test_a_requeued_job_goes_on_with_its_run(tmp_path: Path) -> None:
     assert again[1:] == ("False", "5")
     specs = sorted(path.name for path in (tmp_path / "wandb").glob("job-*"))
     assert specs == ["job-slurm-18.spec", "job-slurm-19.spec"]
+
+
+def restarts(folder: Path, run_id: str) -> list[str]:
+    """What the sessions of a run say, in order."""
+    found = [read(run).replay.metadata["job"] for run in runs_with_id(folder / "wandb", run_id)]
+    return [job.get("restarts", "") for job in found]
+
+
+@pytest.mark.parametrize(
+    ("first", "again", "told"),
+    [
+        ({"PBS_JOBID": "9.head"}, {}, ["", "1", "2"]),
+        ({"LSB_JOBID": "5"}, {"LSB_RESTART": "Y"}, ["", "1", "2"]),
+        ({"LSB_JOBID": "5", "LSB_RESTART": "N"}, {}, ["", "", ""]),
+        ({"SLURM_JOB_ID": "18"}, {"SLURM_RESTART_COUNT": "7"}, ["", "7", "7"]),
+    ],
+    ids=["pbs", "lsf", "lsf that was not restarted", "slurm counts itself"],
+)
+def test_restarts_are_counted_where_the_scheduler_does_not(
+    tmp_path: Path, first: dict[str, str], again: dict[str, str], told: list[str]
+) -> None:
+    run_id = trained(tmp_path, **first)[0]
+    for _ in range(2):
+        assert trained(tmp_path, **first, **again)[0] == run_id
+    assert restarts(tmp_path, run_id) == told
+
+
+def test_sessions_of_another_job_are_not_restarts(tmp_path: Path) -> None:
+    """A chain of jobs, each with an id of its own, that write one run."""
+    for number in ("9", "10", "10"):
+        trained(tmp_path, PBS_JOBID=number, HOLDFAST_RUN_ID="chain")
+    assert restarts(tmp_path, "chain") == ["", "", "1"]
+
+
+def test_restarts_of_each_rank(tmp_path: Path) -> None:
+    for _ in range(2):
+        for rank in ("0", "1"):
+            trained(tmp_path, PBS_JOBID="9", RANK=rank, HOLDFAST_MODE="shared")
+    for rank in ("0", "1"):
+        found = runs_with_id(tmp_path / "wandb", "pbs-9", f"rank_{rank}")
+        assert [read(run).replay.metadata["job"].get("restarts") for run in found] == [None, "1"]
 
 
 def test_a_run_that_finished_leaves_no_note(tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 __all__ = ["Job", "job_of"]
 
+_WHICH = ("scheduler", "id", "array_index")
+
 
 class Job(NamedTuple):
     """A job; texts are empty where the scheduler says nothing.
@@ -25,6 +27,7 @@ class Job(NamedTuple):
         nodes: the machines, as the scheduler lists them.
         rank: this process among those of the job.
         cluster: its name.
+        counted: whether the scheduler counts restarts; else ``restarts`` is the least of them.
     """
 
     scheduler: str
@@ -34,6 +37,7 @@ class Job(NamedTuple):
     nodes: str = ""
     rank: str = ""
     cluster: str = ""
+    counted: bool = True
 
     @property
     def run_id(self) -> str:
@@ -56,12 +60,27 @@ class Job(NamedTuple):
         index = self.array_index if self.scheduler == "lsf" else ""
         return _name(self.scheduler, self.id, index, rank)
 
-    def metadata(self) -> dict[str, str]:
-        """What is known of it, without what is empty."""
+    def metadata(self, sessions: int = 0) -> dict[str, str]:
+        """What is known of it, without what is empty.
+
+        Args:
+            sessions: how many earlier sessions of this job were found; they count as its restarts
+                where the scheduler does not.
+
+        >>> Job("pbs", "17.head", counted=False).metadata(sessions=2)
+        {'scheduler': 'pbs', 'id': '17.head', 'restarts': '2'}
+        """
         said = self._asdict()
         if self.scheduler == "pbs":
             said["nodes"] = _nodes_in(self.nodes)
-        return {name: text for name, text in said.items() if text and name != "rank"}
+        if not self.counted:
+            said["restarts"] = str(max(sessions, int(self.restarts or 0)) or "")
+        known = {name: text for name, text in said.items() if text}
+        return {name: text for name, text in known.items() if name not in ("rank", "counted")}
+
+    def wrote(self, said: Mapping[str, str]) -> bool:
+        """Whether a folder with this `metadata` is of this job; of one array's, of this task."""
+        return all(said.get(name, "") == getattr(self, name) for name in _WHICH)
 
 
 def job_of(environ: Mapping[str, str] = os.environ) -> Job | None:
@@ -83,12 +102,20 @@ def job_of(environ: Mapping[str, str] = os.environ) -> Job | None:
         )
     if number := get("PBS_JOBID"):
         index = get("PBS_ARRAY_INDEX") or get("PBS_ARRAYID", "")
-        return Job("pbs", number, index, "", get("PBS_NODEFILE", ""), get("RANK", ""))
+        nodes, rank = get("PBS_NODEFILE", ""), get("RANK", "")
+        return Job("pbs", number, index, nodes=nodes, rank=rank, counted=False)
     if number := get("LSB_JOBID"):
         index = get("LSB_JOBINDEX", "")
-        again = "1" if get("LSB_RESTART", "").lower() == "y" else ""
-        hosts = " ".join(dict.fromkeys(get("LSB_HOSTS", "").split()))
-        return Job("lsf", number, "" if index == "0" else index, again, hosts, get("RANK", ""))
+        again = get("LSB_RESTART", "").lower() == "y"
+        return Job(
+            "lsf",
+            number,
+            "" if index == "0" else index,
+            "1" if again else "",
+            " ".join(dict.fromkeys(get("LSB_HOSTS", "").split())),
+            get("RANK", ""),
+            counted=not again,
+        )
     return None
 
 

@@ -20,6 +20,7 @@ from holdfast.client import current, earlier
 from holdfast.client.beside import Beside, DiskTrouble
 from holdfast.client.config import read_config
 from holdfast.client.ending import job_key, spec_of, watch_process
+from holdfast.client.environment import origin_of
 from holdfast.client.files import ignore_file, replace_file
 from holdfast.client.jobs import job_of
 from holdfast.client.metrics import Definitions
@@ -184,14 +185,14 @@ def _begin(settings: Settings, config: dict[str, Any]) -> Run:
     info = _info(settings, run_id or new_run_id(), before)
     if before is not None:
         config = {**before.replay.config, **config}
-    return _open(settings, info, config, _beginning(before), notices)
+    return _open(settings, info, config, before, notices)
 
 
 def _open(
     settings: Settings,
     info: RunInfo,
     config: dict[str, Any],
-    beginning: Beginning,
+    before: earlier.Earlier | None,
     notices: Notices,
 ) -> Run:
     """Make the folder and the journal, and write the first records."""
@@ -213,11 +214,12 @@ def _open(
     host = platform.node()
     producer = f"holdfast/{version}"
     writer.append(encode.header(producer, host=host, pid=os.getpid(), boot_id=boot_id()))
-    recorder = Recorder(writer, beginning, notices.warn_once)
+    recorder = Recorder(writer, _beginning(before), notices.warn_once)
     writer.append(encode.run(info, config, runtime_since=recorder.runtime_since))
     writer.append(encode.telemetry(platform.python_version(), version))
     run = Run(info, settings, recorder, config, free_config=current.ipython() is not None)
-    beside = Beside(run_dir, settings, recorder, run.config.as_dict, trouble)
+    origin = origin_of(settings, before)
+    beside = Beside(run_dir, settings, recorder, run.config.as_dict, trouble, origin)
     beside.log.note(f"holdfast {version}, pid {os.getpid()}, {settings!r}")
     _write_ignored(settings, run_dir, notices)
     follower = _follow(settings, run_dir, notices)
