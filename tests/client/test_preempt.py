@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from client.reading import Written, read, script
@@ -12,6 +14,7 @@ from client.reading import Written, read, script
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 
 JOB = {"SLURM_JOB_ID": "17"}
+POD = {"KUBERNETES_SERVICE_HOST": "10.0.0.1"}
 BEGIN = (
     "import holdfast, os, signal, sys, threading, time\n"
     "def begin():\n"
@@ -38,6 +41,60 @@ def test_without_a_handler_it_ends_by_the_signal(
     assert done.stdout == ""
     assert noted(tmp_path) == 1
     assert read(tmp_path).replay.preempting
+
+
+@pytest.mark.parametrize("variables", [POD, {"AWS_BATCH_JOB_ID": "5"}, {"SKYPILOT_TASK_ID": "s"}])
+def test_where_no_scheduler_warns_by_sigusr1_it_is_left_alone(
+    tmp_path: Path, variables: dict[str, str]
+) -> None:
+    text = (
+        "before = signal.getsignal(10)\nbegin()\nassert signal.getsignal(10) is before\nhit(15)\n"
+    )
+    done = script(tmp_path, BEGIN + text, **variables)
+    assert (done.returncode, done.stderr) == (-signal.SIGTERM, "")
+    assert noted(tmp_path) == 1
+
+
+def told_by(folder: Path, instance_data: str | None) -> int:
+    """How often a run notes the end of a machine of which cloud-init has put this down."""
+    folder.mkdir(exist_ok=True)
+    told = folder / "instance-data.json"
+    if instance_data is not None:
+        told.write_text(instance_data)
+    where = f"from holdfast.client import borrowed\nborrowed._INSTANCE = {str(told)!r}\n"
+    done = script(folder, BEGIN + where + "begin(); hit(15)\n")
+    assert (done.returncode, done.stderr) == (-signal.SIGTERM, "")
+    return noted(folder)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "known"),
+    [
+        ({"instance-life-cycle": "spot"}, 1),
+        ({"instance_life_cycle": "spot"}, 1),
+        ({"instance-life-cycle": "on-demand"}, 0),
+        ({"imds": {"compute": {"priority": "Spot"}}}, 1),
+        ({"imds": {"compute": {"priority": "Regular"}}}, 0),
+        ({"imds": {"compute": None}}, 0),
+        ([], 0),
+    ],
+)
+def test_a_spot_machine_as_cloud_init_tells(tmp_path: Path, metadata: Any, known: int) -> None:
+    assert told_by(tmp_path, json.dumps({"ds": {"meta_data": metadata}, "v1": {}})) == known
+
+
+def test_what_cannot_be_read_of_a_machine_says_nothing(tmp_path: Path) -> None:
+    assert told_by(tmp_path / "torn", '{"ds": {"meta') == 0
+    assert told_by(tmp_path / "none", None) == 0
+
+
+@pytest.mark.parametrize("variables", [JOB, POD])
+def test_where_it_is_said_to_be_no_warning_it_is_none(
+    tmp_path: Path, variables: dict[str, str]
+) -> None:
+    done = script(tmp_path, BEGIN + "begin(); hit(15)\n", HOLDFAST_PREEMPTIBLE="false", **variables)
+    assert done.returncode == -signal.SIGTERM
+    assert noted(tmp_path) == 0
 
 
 def test_outside_of_a_job_nothing_is_touched(tmp_path: Path) -> None:

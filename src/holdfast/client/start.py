@@ -18,11 +18,11 @@ from typing import Any
 
 from holdfast.client import current, earlier
 from holdfast.client.beside import Beside, DiskTrouble
+from holdfast.client.borrowed import warnings_of
 from holdfast.client.config import read_config
 from holdfast.client.ending import job_key, spec_of, watch_process
 from holdfast.client.environment import origin_of
 from holdfast.client.files import ignore_file, replace_file
-from holdfast.client.jobs import job_of
 from holdfast.client.metrics import Definitions
 from holdfast.client.names import new_name
 from holdfast.client.notice import Notices, near
@@ -138,8 +138,7 @@ def init(  # noqa: PLR0913  wandb's signature
         run = _begin(found, values)
         current.run = run
         watch_process()
-        if found.preemptible or job_of() is not None:
-            watch_signals()
+        watch_signals(warnings_of(found))
         if run._held is not None:
             _say_start(run, run._held)
             run._held.beside.start()
