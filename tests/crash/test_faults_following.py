@@ -12,9 +12,10 @@ import psutil
 import pytest
 from crash import proxy as net
 from crash.faults import FAULTS, Place, Said, fault
-from crash.following import Running, is_confirmed, logging_script, sync_log, until
+from crash.following import Running, is_confirmed, logging_script, sync_log
 from crash.proxy import also
 from sync.making import append_rows, rows, start_run
+from waiting import until
 
 from holdfast.journal import Writer
 from holdfast.records import encode
