@@ -144,6 +144,50 @@ def test_a_later_handler_takes_over(tmp_path: Path) -> None:
     assert noted(tmp_path) == 0
 
 
+@pytest.mark.parametrize("number", [10, 15])
+def test_a_later_handler_that_calls_the_one_before_it(tmp_path: Path, number: int) -> None:
+    """As trainers do that end by themselves: the signal is theirs, and noted all the same."""
+    text = BEGIN + (
+        f"run = begin()\nfirst = signal.getsignal({number})\n"
+        f"signal.signal({number}, lambda *said: (print('mine'), first(*said)))\n"
+        f"hit({number})\nrun.log({{'a': 1}})\nrun.finish()\nprint('done')\n"
+    )
+    done = script(tmp_path, text, **JOB)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "mine\ndone\n", "")
+    assert noted(tmp_path) == 1
+    assert read(tmp_path).values("a") == [0, 1]
+
+
+def test_a_handler_that_is_set_only_where_there_is_none(tmp_path: Path) -> None:
+    """As Lightning's, by which it saves and has its job requeued: set before the first row."""
+    text = BEGIN + (
+        "run = holdfast.init(settings={'quiet': True, 'disable_git': True})\n"
+        "assert signal.getsignal(10) is signal.SIG_DFL\n"
+        "signal.signal(10, lambda *_: print('requeued'))\n"
+        "run.log({'a': 0}); run.log(data={'a': 1}, step=1)\nhit(10)\nrun.log({'a': 2}, 2)\n"
+        "assert run.log == run._recorder.log\n"
+        "run.finish()\n"
+    )
+    done = script(tmp_path, text, **JOB)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "requeued\n", "")
+    assert noted(tmp_path) == 1
+    assert read(tmp_path).values("a") == [0, 1, 2]
+
+
+def test_rows_of_another_thread_do_not_set_a_handler(tmp_path: Path) -> None:
+    text = BEGIN + (
+        "run = holdfast.init(settings={'quiet': True, 'disable_git': True})\n"
+        "thread = threading.Thread(target=lambda: run.log({'a': 0}))\n"
+        "thread.start(); thread.join()\n"
+        "assert signal.getsignal(10) is signal.SIG_DFL\n"
+        "run.log({'a': 1})\nhit(10)\n"
+    )
+    done = script(tmp_path, text, **JOB)
+    assert (done.returncode, done.stderr) == (-signal.SIGUSR1, "")
+    assert noted(tmp_path) == 1
+    assert read(tmp_path).values("a") == [0, 1]
+
+
 def test_another_thread_may_not_and_does_not(tmp_path: Path) -> None:
     text = BEGIN + (
         "thread = threading.Thread(target=begin); thread.start(); thread.join()\n"

@@ -138,11 +138,20 @@ def init(  # noqa: PLR0913  wandb's signature
         run = _begin(found, values)
         current.run = run
         watch_process()
-        watch_signals(warnings_of(found))
         if run._held is not None:
+            _watch_signals(run, found)
             _say_start(run, run._held)
             run._held.beside.start()
         return run
+
+
+def _watch_signals(run: Run, settings: Settings) -> None:
+    names = warnings_of(settings)
+    # Trainers that set a handler of SIGUSR1 do so before the first row, and some (Lightning, to
+    # have its job requeued) only where there is none.
+    watch_signals(name for name in names if name != "SIGUSR1")
+    if "SIGUSR1" in names:
+        run.before_first_row(lambda: watch_signals(["SIGUSR1"]))
 
 
 def _check_other(other: Mapping[str, Any]) -> None:
