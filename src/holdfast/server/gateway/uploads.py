@@ -20,8 +20,7 @@ from holdfast.wire import FileEntry, digest_of
 __all__ = ["take"]
 
 _SHORT_BYTES = 1024 * 1024
-"""A file up to here is held whole: its digest is known before it is written, and no thread waits
-for its bytes."""
+"""A file up to here is held whole: no thread waits for its bytes."""
 
 
 async def take(ingest: Ingest, run: RunPath, path: str, request: Request) -> None:
