@@ -33,30 +33,28 @@ def name_files(
     for file in files:
         check_file_path(file.path)
         check_digest(file.digest)
-    brought = dict(blobs)
-    with base.locks.of(run):
-        with base.store.read() as tx:
-            held = _must_hold(tx, run, journal)
-            known = contents.known(tx, run.entity, [*brought, *(file.digest for file in files)])
-            paths = [file.path for file in files]
-            there = {file.path: file for file in contents.files_of(tx, held.pk, paths)}
-        arrived = [
-            _content(base, digest, data) for digest, data in brought.items() if digest not in known
-        ]
+    brought = _stored(base, run.entity, dict(blobs))
+    wanted = [*brought, *(file.digest for file in files)]
+    with base.locks.of(run), base.store.write(durable=False) as tx:
+        held = _must_hold(tx, run, journal)
+        known = contents.known(tx, run.entity, wanted)
+        paths = [file.path for file in files]
+        there = {file.path: file for file in contents.files_of(tx, held.pk, paths)}
+        arrived = [content for digest, content in brought.items() if digest not in known]
         known.update((content.digest, content.size) for content in arrived)
         _check_sizes(files, known)
         named = [
             HeldFile(file.path, file.size, file.digest) for file in files if file.digest in known
         ]
         new = [file for file in named if there.get(file.path) != file]
+        contents.add(tx, run.entity, arrived, base.clock())
         if arrived or new:
-            with base.store.write(durable=False) as tx:
-                contents.add(tx, run.entity, arrived, base.clock())
-                contents.name(tx, held.pk, new, there, base.clock())
-                # what a claim said of the files is not so any more
-                claimed = journals.drop_claim(tx, held.pk)
-                heads = merge.heads(runs.facts_of(tx, held.run_pk)) if claimed else {}
-                runs.update_run(tx, held.run_pk, heads)
+            contents.name(tx, held.pk, new, there, base.clock())
+            heads = {}
+            if held.claim is not None:  # what it said of the files is not so any more
+                journals.drop_claim(tx, held.pk)
+                heads = merge.heads(runs.facts_of(tx, held.run_pk))
+            runs.update_run(tx, held.run_pk, heads)
     return list(dict.fromkeys(file.digest for file in files if file.digest not in known))
 
 
@@ -134,13 +132,25 @@ def _must_hold(tx: Transaction, run: RunPath, journal: str) -> HeldJournal:
     return held
 
 
-def _content(base: Base, digest: str, data: bytes) -> Content:
-    """Bytes that come with their name: inline, to be packed later, unless they are many."""
-    if len(data) < INLINE_BYTES:
-        return Content(digest, len(data), None, 0, data)
-    blob = _new_blob()
-    base.blobs.put(blob, [data])
-    return Content(digest, len(data), blob, 0, None)
+def _stored(base: Base, entity: str, blobs: Mapping[str, bytes]) -> dict[str, Content]:
+    """Bytes that come with their names: inline, to be packed later; those of a long file, a blob.
+
+    A blob of bytes that are known is not made, and one of two made at once is swept.
+    """
+    long = [digest for digest, data in blobs.items() if len(data) >= INLINE_BYTES]
+    if long:
+        with base.store.read() as tx:
+            known = contents.known(tx, entity, long)
+        long = [digest for digest in long if digest not in known]
+    stored = {}
+    for digest, data in blobs.items():
+        if digest in long:
+            blob = _new_blob()
+            base.blobs.put(blob, [data])
+            stored[digest] = Content(digest, len(data), blob, 0, None)
+        elif len(data) < INLINE_BYTES:
+            stored[digest] = Content(digest, len(data), None, 0, data)
+    return stored
 
 
 def _new_blob() -> str:
@@ -174,4 +184,5 @@ def _finish(base: Base, upload: str, entity: str, digest: str, size: int) -> Non
     blob = f"files/{digits[:2]}/{digits}-{fresh()}"
     base.blobs.finish(upload, blob)
     with base.store.write(durable=False) as tx:
-        contents.add(tx, entity, [Content(digest, size, blob, 0, None)], base.clock())
+        if not contents.known(tx, entity, [digest]):
+            contents.add(tx, entity, [Content(digest, size, blob, 0, None)], base.clock())

@@ -104,8 +104,7 @@ def known(tx: Transaction, entity: str, digests: Iterable[str]) -> dict[str, int
 
 
 def add(tx: Transaction, entity: str, new: Sequence[Content], now: float) -> None:
-    """Say where bytes lie. A digest that is known already stays where it was."""
-    there = known(tx, entity, (content.digest for content in new))
+    """Say where bytes lie, of which none are `known`."""
     rows = [
         {
             "entity": entity,
@@ -117,7 +116,6 @@ def add(tx: Transaction, entity: str, new: Sequence[Content], now: float) -> Non
             "created_at": now,
         }
         for content in new
-        if content.digest not in there
     ]
     if rows:
         tx.execute(_INSERT_CONTENT, rows)
