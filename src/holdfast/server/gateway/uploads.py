@@ -20,12 +20,13 @@ from holdfast.wire import FileEntry, digest_of
 __all__ = ["take"]
 
 _SHORT_BYTES = 1024 * 1024
-"""A file up to here is held whole: its digest is known before it is written, and no thread waits
-for its bytes."""
+"""A file up to here is held whole: no thread waits for its bytes."""
 
 
-async def take(ingest: Ingest, run: RunPath, path: str, request: Request) -> None:
-    """Store the body of a request as the file ``path`` of a run.
+async def take(
+    ingest: Ingest, run: RunPath, path: str, request: Request, short: asyncio.Semaphore
+) -> None:
+    """Store the body of a request as the file ``path`` of a run; ``short`` is for short work.
 
     Raises:
         NotFoundError: no such run.
@@ -35,7 +36,8 @@ async def take(ingest: Ingest, run: RunPath, path: str, request: Request) -> Non
     pieces = _whole(request, announced)
     if announced.isdigit() and int(announced) <= _SHORT_BYTES:
         data = b"".join([piece async for piece in pieces])
-        await run_in_threadpool(_store_short, ingest, run, path, data)
+        async with short:
+            await run_in_threadpool(_store_short, ingest, run, path, data)
     else:
         loop = asyncio.get_running_loop()
         await run_in_threadpool(_store_long, ingest, run, path, _blocking(pieces, loop))

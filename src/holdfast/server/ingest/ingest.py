@@ -201,6 +201,10 @@ class Ingest:
         """
         return upkeep.flush(self._base, limit, idle)
 
+    def pack(self) -> bool:
+        """Make one blob of small files that lie in the metastore; False when there are too few."""
+        return upkeep.pack(self._base)
+
     def sweep(self) -> int:
         """Remove what crashes and quitters left; returns how many.
 

@@ -184,7 +184,7 @@ _UPDATE_AT = update(journals).where(
 )
 _DROP_CLAIM = (
     update(journals)
-    .where(journals.c.id == bindparam("the_journal"), journals.c.claim.is_not(None))
+    .where(journals.c.id == bindparam("the_journal"))
     .values(claim=None, claim_at=None)
 )
 _MOVE_FLUSHED = update(journals).where(
@@ -286,9 +286,9 @@ def update_at(tx: Transaction, pk: int, position: int, values: Mapping[str, Any]
     return bool(tx.execute(_UPDATE_AT, {**values, **where}).rowcount)
 
 
-def drop_claim(tx: Transaction, pk: int) -> bool:
-    """Forget what was claimed of a journal; False when nothing was."""
-    return bool(tx.execute(_DROP_CLAIM, {"the_journal": pk}).rowcount)
+def drop_claim(tx: Transaction, pk: int) -> None:
+    """Forget what was claimed of a journal."""
+    tx.execute(_DROP_CLAIM, {"the_journal": pk})
 
 
 def add_piece(tx: Transaction, pk: int, piece: HeldPiece) -> None:
