@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from sync.test_deleted_real import delete
 from holdfast.errors import AuthError, UnreachableError
 from holdfast.ids import RunPath
 from holdfast.journal import Frame, Reader
+from holdfast.journal.framing import chunks as frame
+from holdfast.records import encode
 from holdfast.rundir import RunDir
 from holdfast.sync.doctor.examine import look_at_here
 from holdfast.sync.doctor.finding import Finding
@@ -117,6 +120,24 @@ def cut_back(run_dir: RunDir) -> int:
         file.truncate(ends[len(ends) // 2] + 3)
     run_dir.receipt.unlink()
     return ends[len(ends) // 2]
+
+
+def test_an_older_copy_of_a_folder_with_the_receipt_of_its_time(tmp_path: Path) -> None:
+    """A backup of a run that was confirmed as far as it was: its files are not those of then."""
+    server = MemoryServer()
+    run_dir = make_run(tmp_path / "runs", "aaaa", finished=False)
+    assert sync_run(context(server), run_dir).ok
+    shutil.copytree(run_dir.path, tmp_path / "backup")
+    here = run_dir.journal.stat().st_size
+    with run_dir.journal.open("ab") as file:
+        file.write(frame(encode.exit_record(0, 1), here))
+    assert sync_run(context(server), run_dir).ok
+    assert looked(tmp_path / "runs", server) == []
+    shutil.rmtree(run_dir.path)
+    (tmp_path / "backup").rename(run_dir.path)
+    [found] = looked(tmp_path / "runs", server)
+    assert (found.severity, found.path) == ("error", run_dir.path)
+    assert f"the disk {here:,}" in found.evidence
 
 
 def test_a_run_that_is_sent_while_it_is_looked_at(tmp_path: Path) -> None:
