@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 
-from holdfast.errors import RefusedError
+from holdfast.errors import NotFoundError, RefusedError
 from holdfast.ids import RunPath
 from holdfast.server.ingest import Ingest
 from holdfast.server.ingest.edits import journal_of_edits
@@ -45,8 +45,11 @@ async def take(
 
 def _store_short(ingest: Ingest, run: RunPath, path: str, data: bytes) -> None:
     digest = digest_of(data)
-    entry = FileEntry(path, len(data), digest)
-    ingest.name_files(run, journal_of_edits(ingest, run), [entry], [(digest, data)])
+    named = [FileEntry(path, len(data), digest)], [(digest, data)]
+    try:
+        ingest.name_files(run, None, *named)
+    except NotFoundError:  # its last journal is a sender's, or it has none
+        ingest.name_files(run, journal_of_edits(ingest, run), *named)
 
 
 def _store_long(ingest: Ingest, run: RunPath, path: str, pieces: Iterator[bytes]) -> None:

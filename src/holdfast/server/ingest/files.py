@@ -25,7 +25,7 @@ __all__ = ["forget_file", "name_files", "put_file", "put_part", "upload_state"]
 def name_files(
     base: Base,
     run: RunPath,
-    journal: str,
+    journal: str | None,
     files: Sequence[FileEntry],
     blobs: Sequence[tuple[str, bytes]] = (),
 ) -> list[str]:
@@ -124,12 +124,13 @@ def forget_file(base: Base, run: RunPath, path: str) -> bool:
     return gone
 
 
-def _must_hold(tx: Transaction, run: RunPath, journal: str) -> HeldJournal:
-    held = journals.find(tx, run, journal)
-    if held is None:
-        deleted.check(tx, run)
-        raise NotFoundError(f"no journal {journal} of run {run}", "send its chunks first")
-    return held
+def _must_hold(tx: Transaction, run: RunPath, journal: str | None) -> HeldJournal:
+    held = journals.last(tx, run) if journal is None else journals.find(tx, run, journal)
+    if held is not None and (journal is not None or held.role):
+        return held
+    deleted.check(tx, run)
+    which = f"{journal} of run {run}" if journal else f"of run {run} that the server writes last"
+    raise NotFoundError(f"no journal {which}", "send its chunks first")
 
 
 def _stored(base: Base, entity: str, blobs: Mapping[str, bytes]) -> dict[str, Content]:
