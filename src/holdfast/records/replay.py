@@ -363,8 +363,9 @@ class Replay:
             resumed=record.resumed,
             starting_step=record.starting_step,
             sweep_id=record.sweep_id,
-            branch_run=record.branch_point.run,
-            branch_step=float_step(record.branch_point.value),
+            # made of event files, from their start on: rows of earlier journals count no more
+            branch_run=record.run_id if record.events_read else record.branch_point.run,
+            branch_step=-1 if record.events_read else float_step(record.branch_point.value),
             label=record.label,
         )
         if self.run is not None:  # a later run record changes what it names

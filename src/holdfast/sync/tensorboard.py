@@ -122,9 +122,7 @@ def convert(path: Path, wandb_dir: Path | None = None, *, run_id: str = "") -> C
     since = made.runtime_since or round(rows[0]["_timestamp"] * 1000)
     if done.run_dir is None:
         name = _text(folder.resolve().name)
-        info = encode.RunInfo(
-            run_id, name=name, start_time=since / 1000, branch_run=run_id, branch_step=-1
-        )
+        info = encode.RunInfo(run_id, name=name, start_time=since / 1000)
         begin = datetime.fromtimestamp(since / 1000)  # noqa: DTZ006  as W&B names folders
         done.run_dir = rundir.create(root, run_id, online=False, now=begin)
     else:
@@ -227,8 +225,6 @@ def _payloads(
     if not made.read:
         yield encode.header(_PRODUCER)
     yield encode.run(info, runtime_since=since, events_read=read)
-    if not made.read:
-        yield encode.metric(encode.MetricDef("*", glob=True, step_metric=_STEP))
     encoder = encode.HistoryEncoder()
     for step, row in enumerate(rows, start=made.rows):
         yield encoder.encode(row, step)
