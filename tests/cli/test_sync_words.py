@@ -17,7 +17,7 @@ from sync.staging import artifact_record
 from wire.fault_server import FaultServer
 
 from holdfast.cli.main import main
-from holdfast.errors import NotFoundError
+from holdfast.errors import NotFoundError, UsageError
 from holdfast.rundir import RunDir
 from holdfast.wire import Edit
 
@@ -298,6 +298,7 @@ def test_run_folders_of_event_files_lie_where_the_setting_says(
     shutil.copytree(_EVENTS, tmp_path / "logs")
     monkeypatch.setenv("WANDB_DIR", str(tmp_path / "elsewhere"))
     words = ["sync", "--sync-tensorboard", "logs/train", "logs/validation", "nothing"]
+    assert main([*words, "--id", "one"]) == UsageError.exit_code
     assert main(words) == NotFoundError.exit_code
     assert "there is nothing at nothing" in capsys.readouterr().err
     assert len(served.journals) == 2

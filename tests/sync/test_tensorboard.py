@@ -137,6 +137,17 @@ def test_a_journal_grows_with_its_files_whatever_byte_they_were_cut_at(tmp_path:
     assert len(list((folder / "wandb").glob("offline-run-*"))) == 1
 
 
+def test_the_id_stays_when_events_of_an_earlier_time_arrive_late(tmp_path: Path) -> None:
+    folder = copy(tmp_path, "keras")
+    early = event_files(folder)[0]
+    data = early.read_bytes()
+    early.write_bytes(data[: first_events(early, 1)])  # begun first, and nothing more is flushed
+    first = convert(folder)
+    early.write_bytes(data)
+    assert convert(folder).run_dir == first.run_dir
+    assert points(rows_of(convert(folder))) == truth("keras")
+
+
 def test_files_that_grow_in_turns(tmp_path: Path) -> None:
     folder = copy(tmp_path, "keras")
     late = event_files(folder)[1]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from holdfast.cli.progress import count_text
-from holdfast.errors import HoldfastError
+from holdfast.errors import HoldfastError, UsageError
 from holdfast.settings import Settings
 from holdfast.sync.event_files import event_files
 from holdfast.sync.tensorboard import Conversion, convert
@@ -25,7 +25,12 @@ def convert_all(
 
     Returns:
         The run folders, and an error for each path of which none could be made.
+
+    Raises:
+        UsageError: one id is given for several paths.
     """
+    if args.id and len(paths) > 1:
+        raise UsageError(f"--id {args.id} for event files of {len(paths)} paths", "name one path")
     wandb_dir = Path(settings.wandb_dir) if settings.dir else None
     folders: list[Path] = []
     errors: list[HoldfastError] = []

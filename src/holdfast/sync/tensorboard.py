@@ -13,6 +13,7 @@ import hashlib
 import heapq
 import math
 import os
+import struct
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -36,6 +37,9 @@ __all__ = ["Conversion", "convert"]
 #: without a version, and without a machine: the same files give the same bytes wherever they lie
 _PRODUCER = "holdfast tensorboard"
 _STEP = "global_step"
+#: the head of the first event, its time with a tag before it, and what comes next
+_BEGIN_BYTES = 24
+_TIME_TAG = 1 << 3 | 1
 _ID_LENGTH = 8
 _ID_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
@@ -87,7 +91,7 @@ def convert(path: Path, wandb_dir: Path | None = None, *, run_id: str = "") -> C
     Args:
         path: an event file, or a folder with event files in it at any depth.
         wandb_dir: the ``wandb`` folder for the run folder; None for one beside the event files.
-        run_id: the run's id; empty for one that follows from the first event file.
+        run_id: the run's id; empty for one that follows from the oldest file.
 
     Raises:
         NotFoundError: there is nothing at ``path``.
@@ -133,10 +137,10 @@ def convert(path: Path, wandb_dir: Path | None = None, *, run_id: str = "") -> C
 
 
 def _stable_id(names: Mapping[Path, str]) -> str:
-    """An id that follows from the file whose first event is the oldest, wherever the files lie."""
-    oldest = min(names, key=lambda file: (_first_time(file), names[file]))
-    with _told(oldest), oldest.open("rb", buffering=0) as file:
-        seed = names[oldest].encode() + b"\0" + file.read(24)  # head, and the first event's time
+    """An id that follows from the file that was begun first, wherever the files lie."""
+    begins = {file: _begin(file) for file in names}
+    first = min(names, key=lambda file: (_begun(begins[file]), names[file]))
+    seed = names[first].encode() + b"\0" + begins[first]
     number = int.from_bytes(hashlib.sha256(seed).digest(), "big")
     digits = []
     for _ in range(_ID_LENGTH):
@@ -145,8 +149,17 @@ def _stable_id(names: Mapping[Path, str]) -> str:
     return "".join(digits)
 
 
-def _first_time(file: Path) -> float:
-    return next((event.wall_time for event in EventFile(file).events()), math.inf)
+def _begin(file: Path) -> bytes:
+    with _told(file), file.open("rb", buffering=0) as opened:
+        return opened.read(_BEGIN_BYTES)
+
+
+def _begun(begin: bytes) -> float:
+    """When a file was begun: its first event says that alone, and its time stands first in it."""
+    if len(begin) < _BEGIN_BYTES or begin[12] != _TIME_TAG:
+        return math.inf
+    time: float = struct.unpack_from("<d", begin, 13)[0]
+    return time if math.isfinite(time) else math.inf
 
 
 def _text(name: str) -> str:
