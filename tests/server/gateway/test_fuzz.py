@@ -138,7 +138,8 @@ def test_documents_made_to_be_slow(site: Site, document: str) -> None:
 
 
 _WORDS = (
-    *("$and", "$or", "$not", "$in", "$nin", "$gt", "$regex", "$exists", "$type", "state"),
+    *("$and", "$or", "$nor", "$not", "$in", "$nin", "$gt", "$regex", "$options", "$exists"),
+    *("$type", "$all", "$size", "$elemMatch", "$mod", "$contains", "state"),
     *("config.lr", "summary_metrics.loss", "tags", "display_name", "created_at"),
 )
 _FILTERS = st.recursive(

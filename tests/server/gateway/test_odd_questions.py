@@ -44,7 +44,12 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
     max_leaves=6,
 )
-operators = st.sampled_from(["$and", "$or", "$not", "$in", "$gt", "$regex", "$exists", "config.lr"])
+operators = st.sampled_from(
+    [
+        *("$and", "$or", "$not", "$in", "$gt", "$regex", "$exists", "config.lr"),
+        *("$all", "$size", "$elemMatch", "$mod", "$type", "$contains", "$options"),
+    ]
+)
 filters = st.recursive(
     values,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(operators, inner, max_size=3),
