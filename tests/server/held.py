@@ -13,7 +13,7 @@ from holdfast.records.values import loads
 from holdfast.server.blobstore import LocalBlobStore
 from holdfast.server.history import HistoryRow, JournalSource, Segment, Stretch, read_rows
 from holdfast.server.ingest import Ingest, journal_bytes
-from holdfast.server.metastore import MetaStore, journals, schema
+from holdfast.server.metastore import MetaStore, contents, journals, schema
 
 __all__ = ["RUN", "Held"]
 
@@ -52,6 +52,17 @@ class Held:
         for key in ("tags", "config", "summary", "metadata", "defined_metrics", "metric_keys"):
             row[key] = loads(row[key])
         return row
+
+    def content(self, digest: str, entity: str = RUN.entity) -> bytes:
+        """The bytes of a digest, wherever they lie; they must be known."""
+        with self.store.read() as tx:
+            lies = contents.find(tx, entity, digest)
+        assert lies is not None
+        if lies.blob is None:
+            assert lies.data is not None
+            return lies.data
+        assert lies.data is None
+        return b"".join(self.blobs.open(lies.blob, lies.offset, lies.offset + lies.size))
 
     def bytes_of(self, journal: str, run: RunPath = RUN) -> bytes:
         """A journal's bytes as they are stored."""

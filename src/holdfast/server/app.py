@@ -226,6 +226,8 @@ def _background(ingest: Ingest, seconds: float) -> Iterator[None]:
             try:
                 while ingest.flush(_FLUSH_BATCH) == _FLUSH_BATCH and not stop.is_set():
                     pass
+                while ingest.pack() and not stop.is_set():
+                    pass
                 if rounds % _SWEEP_EVERY == 0:
                     ingest.sweep()
             except HoldfastError as error:

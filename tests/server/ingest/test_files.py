@@ -12,7 +12,7 @@ from server.held import RUN, Held
 from server.making import Made, claim_of, journal_of
 
 from holdfast.errors import NotFoundError, RefusedError
-from holdfast.server.metastore import contents
+from holdfast.server.ingest.base import INLINE_BYTES
 from holdfast.wire import FileEntry, PartAnswer, digest_of
 
 ENTITY = RUN.entity
@@ -36,14 +36,7 @@ def entry(path: str, data: bytes) -> FileEntry:
     return FileEntry(path, len(data), digest_of(data))
 
 
-def read(held: Held, digest: str, entity: str = ENTITY) -> bytes:
-    with held.store.read() as tx:
-        content = contents.find(tx, entity, digest)
-    assert content is not None
-    return b"".join(held.blobs.open(content.blob, content.offset, content.offset + content.size))
-
-
-def test_a_pack_is_one_blob(held: Held, made: Made) -> None:
+def test_small_files_come_with_their_names_and_no_blob(held: Held, made: Made) -> None:
     files = {f"f{n}": os.urandom(100 * n) for n in range(5)}
     entries = [entry(path, data) for path, data in files.items()]
     missing = held.ingest.name_files(RUN, made.journal, entries)
@@ -55,8 +48,17 @@ def test_a_pack_is_one_blob(held: Held, made: Made) -> None:
         each.path: each.digest for each in entries
     }
     for each in entries:
-        assert read(held, each.digest) == files[each.path]
-    assert len(list(held.blobs.list("packs/"))) == 1
+        assert held.content(each.digest) == files[each.path]
+    assert list(held.blobs.list()) == []
+
+
+def test_a_long_file_with_its_name_is_a_blob(held: Held, made: Made) -> None:
+    short, long = os.urandom(INLINE_BYTES - 1), os.urandom(INLINE_BYTES)
+    entries = [entry("short", short), entry("long", long)]
+    both = [(digest_of(data), data) for data in (short, long)]
+    assert held.ingest.name_files(RUN, made.journal, entries, both) == []
+    assert [blob.size for blob in held.blobs.list()] == [INLINE_BYTES]
+    assert (held.content(digest_of(short)), held.content(digest_of(long))) == (short, long)
 
 
 def test_repeats_store_nothing(held: Held, made: Made) -> None:
@@ -65,7 +67,8 @@ def test_repeats_store_nothing(held: Held, made: Made) -> None:
     for _ in range(2):
         assert held.ingest.name_files(RUN, made.journal, [], pack) == []
     assert held.ingest.put_part(ENTITY, digest_of(data), 0, 5, data) == PartAnswer(5, True)
-    assert len(list(held.blobs.list())) == 1
+    assert list(held.blobs.list()) == []
+    assert len(held.table("contents")) == 1
     held.ingest.name_files(RUN, made.journal, [entry("x", data)])
     before = held.everything()
     assert held.ingest.name_files(RUN, made.journal, [entry("x", data)]) == []
@@ -89,7 +92,7 @@ def test_a_file_in_parts(held: Held, made: Made) -> None:
             assert caught.value.code == "offset_mismatch"
             assert caught.value.detail == {"offset": end}
     assert held.ingest.name_files(RUN, made.journal, [entry("x", data)]) == []
-    assert read(held, digest) == data
+    assert held.content(digest) == data
     assert list(held.blobs.uploads()) == []
 
 
@@ -97,7 +100,7 @@ def test_an_empty_file(held: Held, made: Made) -> None:
     digest = digest_of(b"")
     assert held.ingest.put_part(ENTITY, digest, 0, 0, b"") == PartAnswer(0, True)
     assert held.ingest.name_files(RUN, made.journal, [FileEntry("empty", 0, digest)]) == []
-    assert read(held, digest) == b""
+    assert held.content(digest) == b""
 
 
 def test_damaged_parts_are_forgotten(held: Held) -> None:
@@ -124,7 +127,7 @@ def test_entities_see_only_their_own_bytes(held: Held) -> None:
     held.ingest.put_part("two ☃/..", digest_of(data), 0, 6, data[:3])
     assert held.ingest.upload_state("two", digest_of(data)).offset == 0
     held.ingest.put_part("two ☃/..", digest_of(data), 3, 6, data[3:])
-    assert read(held, digest_of(data), "two ☃/..") == data
+    assert held.content(digest_of(data), "two ☃/..") == data
 
 
 def test_a_name_moves_to_other_bytes(held: Held, made: Made) -> None:
@@ -191,5 +194,5 @@ def test_two_clients_send_the_same_file(held: Held) -> None:
     for thread in threads:
         thread.join()
     assert failures == []
-    assert read(held, digest) == data
+    assert held.content(digest) == data
     assert len(list(held.blobs.list("files/"))) == 1

@@ -1,71 +1,113 @@
-"""Small blobs of many threads in few files: each gets its own bytes back, or the same failure."""
+"""Small files become parts of blobs when nobody waits, and are read the same before and after."""
 
 from __future__ import annotations
 
-import threading
+import os
 import time
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from pathlib import Path
 
-from holdfast.errors import StorageError
-from holdfast.server.blobstore import LocalBlobStore
-from holdfast.server.ingest.packs import Packer
+import pytest
+from server.held import RUN, Held
+from server.making import Made, journal_of
+
+from holdfast.server.ingest import packs, upkeep
+from holdfast.server.ingest.base import Base
+from holdfast.server.query import Queries
+from holdfast.wire import FileEntry, digest_of
 
 
-class Held(LocalBlobStore):
-    """A disk whose first write takes as long as the test says, and whose writes can fail."""
-
-    def __init__(self, root: Path) -> None:
-        super().__init__(root)
-        self.begun, self.go_on = threading.Event(), threading.Event()
-        self.failing = False
-
-    def put(self, name: str, chunks: Iterable[bytes]) -> int:
-        if not self.begun.is_set():
-            self.begun.set()
-            assert self.go_on.wait(30)
-        if self.failing:
-            raise StorageError("the disk is gone", "mend it")
-        return super().put(name, chunks)
+@pytest.fixture
+def held(tmp_path: Path) -> Iterator[Held]:
+    server = Held(tmp_path)
+    yield server
+    server.close()
 
 
-def gathered(blobs: Held, packer: Packer, *, failing: bool = False) -> list[object]:
-    """What becomes of one write and of twenty that come while it lasts."""
-
-    def put(number: int) -> object:
-        parts = [b"%d," % number, b"x" * number]
-        try:
-            name, start = packer.put(blobs, f"packs/{number}", parts)
-        except StorageError as error:
-            return error.what
-        size = sum(map(len, parts))
-        assert b"".join(blobs.open(name, start, start + size)) == b"".join(parts)
-        return name
-
-    with ThreadPoolExecutor(30) as pool:
-        first = pool.submit(put, 0)
-        assert blobs.begun.wait(30)
-        others = [pool.submit(put, number) for number in range(1, 21)]
-        deadline = time.monotonic() + 30
-        while len(packer._next._parts) < 40:
-            assert time.monotonic() < deadline
-        blobs.failing = failing
-        blobs.go_on.set()
-        return [first.result(), *(other.result() for other in others)]
+@pytest.fixture
+def made(held: Held) -> Made:
+    made = journal_of([{"a": 1}])
+    held.ingest.chunk(RUN, made.journal, 0, made.data, "gone")
+    return made
 
 
-def test_what_comes_while_another_is_written_becomes_one_blob(tmp_path: Path) -> None:
-    blobs, packer = Held(tmp_path), Packer()
-    first, *others = gathered(blobs, packer)
-    assert first == "packs/0"
-    assert len(set(others)) == 1
-    assert len(list(blobs.list())) == 2
+def name(held: Held, made: Made, files: dict[str, bytes]) -> None:
+    entries = [FileEntry(path, len(data), digest_of(data)) for path, data in files.items()]
+    blobs = [(digest_of(data), data) for data in files.values()]
+    assert held.ingest.name_files(RUN, made.journal, entries, blobs) == []
 
 
-def test_a_write_that_fails_fails_for_all_of_them_and_no_later_one(tmp_path: Path) -> None:
-    blobs, packer = Held(tmp_path), Packer()
-    assert gathered(blobs, packer, failing=True) == ["the disk is gone"] * 21
-    blobs.failing = False
-    assert packer.put(blobs, "packs/x", [b"a", b"b"]) == ("packs/x", 0)
-    assert blobs.get("packs/x") == b"ab"
+def read(held: Held, path: str) -> bytes:
+    return b"".join(Queries(held.store, held.blobs).file(RUN, path).read())
+
+
+def later(held: Held, seconds: float) -> Base:
+    return Base(held.store, held.blobs, clock=lambda: time.time() + seconds)
+
+
+def test_many_become_few_blobs(held: Held, made: Made) -> None:
+    files = {f"f{n}": os.urandom(100_000) for n in range(90)} | {"empty": b""}
+    name(held, made, files)
+    before = {path: read(held, path) for path in files}
+    assert before == files
+    while held.ingest.pack():
+        pass
+    blobs = list(held.blobs.list("packs/"))
+    assert len(blobs) == 2, "what is left of 9 MB is not worth a blob yet"
+    assert all(blob.size >= packs.PACK_BYTES for blob in blobs)
+    assert {path: read(held, path) for path in files} == files
+    part = Queries(held.store, held.blobs).file(RUN, "f41").read(1000, 2000)
+    assert b"".join(part) == files["f41"][1000:2000]
+
+
+def test_a_few_wait_for_more_but_not_for_ever(held: Held, made: Made) -> None:
+    files = {"a": b"aaa", "b": b"bb", "empty": b""}
+    name(held, made, files)
+    assert not held.ingest.pack()
+    assert not packs.pack(later(held, packs.PACK_SECONDS - 60))
+    assert packs.pack(later(held, packs.PACK_SECONDS + 60))
+    assert [blob.size for blob in held.blobs.list()] == [5]
+    assert not packs.pack(later(held, 2 * packs.PACK_SECONDS)), "all are packed"
+    assert {path: read(held, path) for path in files} == files
+    name(held, made, files)
+    assert [row["data"] for row in held.table("contents")] == [None] * 3, "they are known"
+
+
+def test_of_two_that_pack_the_same_one_wins(held: Held, made: Made) -> None:
+    files = {"a": os.urandom(1000), "b": os.urandom(1000)}
+    name(held, made, files)
+
+    class Interrupted(type(held.blobs)):  # type: ignore[misc]
+        """Between the blob and its name another packs."""
+
+        def put(self, name: str, chunks: object) -> int:
+            assert packs.pack(later(held, packs.PACK_SECONDS + 60))
+            return int(super().put(name, chunks))
+
+    slow = Base(
+        held.store, Interrupted(held.root), clock=lambda: time.time() + packs.PACK_SECONDS + 60
+    )
+    packs.pack(slow)
+    assert len(list(held.blobs.list("packs/"))) == 2
+    assert len({row["blob"] for row in held.table("contents")}) == 1
+    assert {path: read(held, path) for path in files} == files
+
+
+def test_a_blob_that_cannot_be_written_changes_nothing_and_is_tried_again_later(
+    held: Held, made: Made, caplog: pytest.LogCaptureFixture
+) -> None:
+    files = {"a": b"aaa"}
+    name(held, made, files)
+    (held.root / "blobs").rename(held.root / "away")
+    (held.root / "blobs").write_text("no folder")
+    now = [time.time() + packs.PACK_SECONDS + 60]
+    base = Base(held.store, held.blobs, clock=lambda: now[0])
+    assert not upkeep.pack(base)
+    assert "small files cannot be packed" in caplog.text
+    assert read(held, "a") == b"aaa"
+    (held.root / "blobs").unlink()
+    (held.root / "away").rename(held.root / "blobs")
+    assert not upkeep.pack(base), "not every second"
+    now[0] += upkeep.FAILED_SECONDS + 1
+    assert upkeep.pack(base)
+    assert read(held, "a") == b"aaa"

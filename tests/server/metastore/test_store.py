@@ -16,7 +16,8 @@ from sqlalchemy import create_engine, func, insert, select, text
 from sqlalchemy.exc import IntegrityError
 
 from holdfast.errors import DamagedError, RefusedError, StorageError
-from holdfast.server.metastore import MetaStore, migrations, schema
+from holdfast.server.metastore import MetaStore, contents, migrations, schema
+from holdfast.server.metastore.contents import Content
 
 
 def url(path: Path) -> str:
@@ -57,6 +58,7 @@ def test_a_database_of_the_first_schema_keeps_its_rows(tmp_path: Path) -> None:
                 "INSERT INTO journals (id, run_pk, journal, started_at, heard_at, records)"
                 """ VALUES (1, 1, 'j', 0, 0, '{"run": 1, "preempting": 1}')"""
             ),
+            "INSERT INTO contents VALUES (1, 'e', 'sha256:x', 'packs/a', 7, 5, 0)",
         ):
             connection.execute(text(statement))
     engine.dispose()
@@ -67,6 +69,8 @@ def test_a_database_of_the_first_schema_keeps_its_rows(tmp_path: Path) -> None:
         ]
         marks = (schema.runs.c.stop_requested_at, schema.runs.c.preempting)
         assert tx.execute(select(*marks)).all() == [(None, True)]
+        lies = Content("sha256:x", size=5, blob="packs/a", offset=7, data=None)
+        assert contents.find(tx, "e", "sha256:x") == lies
     store.close()
 
 

@@ -6,6 +6,7 @@ Owns how a request is read and who it is from. Must not know what is in a docume
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -37,6 +38,10 @@ from holdfast.wire.headers import ENCODING, key_in
 __all__ = ["Gateway"]
 
 _RUN = "/files/{entity}/{project}/{run}"
+_SHORT_AT_ONCE = 2
+"""Short words that change something. Their work is the processor's, of which one thread has its
+turn, and the metastore's, which has one writer: one thread prepares while another writes, and more
+only take the interpreter from each other."""
 _LONG_BYTES = 64 * 1024
 _LONG_AT_ONCE = 3
 """Bodies of many lines take ten times their size while they are read; more at once are no faster,
@@ -74,6 +79,7 @@ class Gateway:
         self._limits = limits
         self._signer = Signer(secret, clock)
         self._engine = Engine(resolvers.FIELDS)
+        self._short = asyncio.Semaphore(_SHORT_AT_ONCE)
         self._long = asyncio.Semaphore(_LONG_AT_ONCE)
 
     @property
@@ -93,7 +99,10 @@ class Gateway:
         context = self._context(request, await self._user(request))
         body = await _body(request, self._limits.json_bytes)
         text, variables, operation = _question(body)
-        outcome = await run_in_threadpool(self._engine.execute, text, variables, operation, context)
+        async with self._short if _changes(text) else contextlib.nullcontext():
+            outcome = await run_in_threadpool(
+                self._engine.execute, text, variables, operation, context
+            )
         return answer(outcome.body, outcome.status)
 
     async def _stream(self, request: Request) -> Response:
@@ -102,7 +111,8 @@ class Gateway:
         may_write(context, run.entity)
         raw = await _raw(request, self._limits.chunk_bytes)
         if len(raw) < _LONG_BYTES and not _encoding(request):
-            return answer(await run_in_threadpool(stream.take, context, run, raw))
+            async with self._short:
+                return answer(await run_in_threadpool(stream.take, context, run, raw))
         async with self._long:
             body = await _plain(request, raw, self._limits.chunk_bytes)
             return answer(await run_in_threadpool(stream.take, context, run, body))
@@ -120,7 +130,7 @@ class Gateway:
 
     async def _write_file(self, request: Request) -> Response:
         run, path = self._signed(request)
-        await uploads.take(self._ingest, run, path, request)
+        await uploads.take(self._ingest, run, path, request, self._short)
         return answer({})
 
     def _signed(self, request: Request) -> tuple[RunPath, str]:
@@ -231,6 +241,11 @@ def _question(body: bytes) -> tuple[str, dict[str, Any], str]:
     if not isinstance(variables, dict) or not isinstance(operation, str):
         raise _malformed("'variables' is no object, or 'operationName' no text")
     return said["query"], variables, operation
+
+
+def _changes(text: str) -> bool:
+    """Whether a document looks like one that changes something."""
+    return text.lstrip().startswith("mutation")
 
 
 def _run(request: Request) -> RunPath:

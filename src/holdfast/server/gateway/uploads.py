@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 
-from holdfast.errors import RefusedError
+from holdfast.errors import NotFoundError, RefusedError
 from holdfast.ids import RunPath
 from holdfast.server.ingest import Ingest
 from holdfast.server.ingest.edits import journal_of_edits
@@ -20,12 +20,13 @@ from holdfast.wire import FileEntry, digest_of
 __all__ = ["take"]
 
 _SHORT_BYTES = 1024 * 1024
-"""A file up to here is held whole: its digest is known before it is written, and no thread waits
-for its bytes."""
+"""A file up to here is held whole: no thread waits for its bytes."""
 
 
-async def take(ingest: Ingest, run: RunPath, path: str, request: Request) -> None:
-    """Store the body of a request as the file ``path`` of a run.
+async def take(
+    ingest: Ingest, run: RunPath, path: str, request: Request, short: asyncio.Semaphore
+) -> None:
+    """Store the body of a request as the file ``path`` of a run; ``short`` is for short work.
 
     Raises:
         NotFoundError: no such run.
@@ -35,7 +36,8 @@ async def take(ingest: Ingest, run: RunPath, path: str, request: Request) -> Non
     pieces = _whole(request, announced)
     if announced.isdigit() and int(announced) <= _SHORT_BYTES:
         data = b"".join([piece async for piece in pieces])
-        await run_in_threadpool(_store_short, ingest, run, path, data)
+        async with short:
+            await run_in_threadpool(_store_short, ingest, run, path, data)
     else:
         loop = asyncio.get_running_loop()
         await run_in_threadpool(_store_long, ingest, run, path, _blocking(pieces, loop))
@@ -43,8 +45,11 @@ async def take(ingest: Ingest, run: RunPath, path: str, request: Request) -> Non
 
 def _store_short(ingest: Ingest, run: RunPath, path: str, data: bytes) -> None:
     digest = digest_of(data)
-    entry = FileEntry(path, len(data), digest)
-    ingest.name_files(run, journal_of_edits(ingest, run), [entry], [(digest, data)])
+    named = [FileEntry(path, len(data), digest)], [(digest, data)]
+    try:
+        ingest.name_files(run, None, *named)
+    except NotFoundError:  # its last journal is a sender's, or it has none
+        ingest.name_files(run, journal_of_edits(ingest, run), *named)
 
 
 def _store_long(ingest: Ingest, run: RunPath, path: str, pieces: Iterator[bytes]) -> None:

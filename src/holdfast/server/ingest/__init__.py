@@ -1,8 +1,8 @@
 """The order of writes that makes a crash harmless: chunks, files, receipts.
 
 The API calls `Ingest`. The url in a receipt's run is empty: the API knows its address and puts
-it in. To read a file's bytes, `metastore.contents.find(tx, entity, digest)` says in which blob
-and from which offset; to read a journal's, `journal_bytes` goes over its pieces.
+it in. To read a file's bytes, `metastore.contents.find(tx, entity, digest)` has them or says in
+which blob and from which offset; to read a journal's, `journal_bytes` goes over its pieces.
 """
 
 from __future__ import annotations

@@ -99,8 +99,8 @@ def stop_requested(base: Base, run: RunPath) -> bool:
 def current(base: Base, run: RunPath) -> str | None:
     """The journal that edits and files of a run go to; None when it has none."""
     with base.store.read() as tx:
-        last = journals.last_role(tx, run)
-    return last[0] if last is not None and last[1] else None
+        last = journals.last(tx, run)
+    return last.journal if last is not None and last.role else None
 
 
 def _look(base: Base, run: RunPath, role: str) -> tuple[Held, HeldJournal | None]:

@@ -12,10 +12,12 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 
 from holdfast.server.blobstore import BlobStore
-from holdfast.server.ingest.packs import Packer
 from holdfast.server.metastore import MetaStore
 
-__all__ = ["Base", "Locks", "fresh", "journal_blob"]
+__all__ = ["INLINE_BYTES", "Base", "Locks", "fresh", "journal_blob"]
+
+INLINE_BYTES = 256 * 1024
+"""What is shorter lies in the metastore first, and becomes a part of a blob when nobody waits."""
 
 _STRIPES = 128
 
@@ -41,8 +43,7 @@ class Base:
         clock: Unix seconds.
         locks: one run is changed by one thread at a time.
         appending: a run's own journal is written by one thread at a time. Taken before `locks`.
-        packer: stores small blobs.
-        failed: journals of which no segments could be made, and when to try again.
+        failed: what upkeep could not do (journals, packs), and when to try again.
     """
 
     store: MetaStore
@@ -50,7 +51,6 @@ class Base:
     clock: Callable[[], float] = time.time
     locks: Locks = field(default_factory=Locks)
     appending: Locks = field(default_factory=Locks)
-    packer: Packer = field(default_factory=Packer)
     failed: dict[str, float] = field(default_factory=dict)
 
 

@@ -28,17 +28,13 @@ from holdfast.server.history import (
     step_array,
 )
 from holdfast.server.ingest import deleted, merge
-from holdfast.server.ingest.base import Base, journal_blob
+from holdfast.server.ingest.base import INLINE_BYTES, Base, journal_blob
 from holdfast.server.ingest.errors import PositionMismatch, invalid
 from holdfast.server.metastore import Transaction, journals, runs
 from holdfast.server.metastore.journals import NO_KEYS, HeldJournal, HeldPiece
 from holdfast.wire import JournalPath, journal_id
 
-__all__ = ["INLINE_BYTES", "Told", "add", "begin", "position", "take"]
-
-INLINE_BYTES = 256 * 1024
-"""A chunk shorter than this lies in the metastore until segments are made; a longer one is a blob
-at once."""
+__all__ = ["Told", "add", "begin", "position", "take"]
 
 
 def position(base: Base, run: RunPath, journal: str) -> int:

@@ -1,4 +1,4 @@
-"""Files of a run: their bytes by digest, in parts or packs, and the names that point to them.
+"""Files of a run: their bytes by digest, whole or in parts, and the names that point to them.
 
 Bytes are durable, and known by their digest, before a name may point to them. Must not know
 HTTP or what is in a file.
@@ -7,12 +7,12 @@ HTTP or what is in a file.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from holdfast.errors import NotFoundError
 from holdfast.ids import RunPath
 from holdfast.server.ingest import deleted, merge
-from holdfast.server.ingest.base import Base, fresh
+from holdfast.server.ingest.base import INLINE_BYTES, Base, fresh
 from holdfast.server.ingest.errors import digest_mismatch, invalid
 from holdfast.server.metastore import Transaction, contents, journals, runs
 from holdfast.server.metastore.contents import Content, HeldFile
@@ -25,7 +25,7 @@ __all__ = ["forget_file", "name_files", "put_file", "put_part", "upload_state"]
 def name_files(
     base: Base,
     run: RunPath,
-    journal: str,
+    journal: str | None,
     files: Sequence[FileEntry],
     blobs: Sequence[tuple[str, bytes]] = (),
 ) -> list[str]:
@@ -33,37 +33,37 @@ def name_files(
     for file in files:
         check_file_path(file.path)
         check_digest(file.digest)
-    known, packed = _packed(base, run, journal, dict(blobs)) if blobs else ({}, [])
-    known.update((content.digest, content) for content in packed)
-    with base.locks.of(run):
-        with base.store.read() as tx:
-            held = _must_hold(tx, run, journal)
-            unsure = [file.digest for file in files if file.digest not in known]
-            known.update(contents.known(tx, run.entity, unsure))
-            paths = [file.path for file in files]
-            there = {file.path: file for file in contents.files_of(tx, held.pk, paths)}
+    brought = _stored(base, run.entity, dict(blobs))
+    wanted = [*brought, *(file.digest for file in files)]
+    with base.locks.of(run), base.store.write(durable=False) as tx:
+        held = _must_hold(tx, run, journal)
+        known = contents.known(tx, run.entity, wanted)
+        paths = [file.path for file in files]
+        there = {file.path: file for file in contents.files_of(tx, held.pk, paths)}
+        arrived = [content for digest, content in brought.items() if digest not in known]
+        known.update((content.digest, content.size) for content in arrived)
         _check_sizes(files, known)
         named = [
             HeldFile(file.path, file.size, file.digest) for file in files if file.digest in known
         ]
         new = [file for file in named if there.get(file.path) != file]
-        if packed or new:
-            with base.store.write(durable=False) as tx:
-                contents.add(tx, run.entity, packed, base.clock())
-                contents.name(tx, held.pk, new, there, base.clock())
-                # what a claim said of the files is not so any more
-                claimed = journals.drop_claim(tx, held.pk)
-                heads = merge.heads(runs.facts_of(tx, held.run_pk)) if claimed else {}
-                runs.update_run(tx, held.run_pk, heads)
+        contents.add(tx, run.entity, arrived, base.clock())
+        if arrived or new:
+            contents.name(tx, held.pk, new, there, base.clock())
+            heads = {}
+            if held.claim is not None:  # what it said of the files is not so any more
+                journals.drop_claim(tx, held.pk)
+                heads = merge.heads(runs.facts_of(tx, held.run_pk))
+            runs.update_run(tx, held.run_pk, heads)
     return list(dict.fromkeys(file.digest for file in files if file.digest not in known))
 
 
 def upload_state(base: Base, entity: str, digest: str) -> PartAnswer:
     """See `Ingest.upload_state`."""
     with base.store.read() as tx:
-        content = contents.find(tx, entity, check_digest(digest))
-    if content is not None:
-        return PartAnswer(content.size, complete=True)
+        there = contents.known(tx, entity, [check_digest(digest)])
+    if digest in there:
+        return PartAnswer(there[digest], complete=True)
     return PartAnswer(base.blobs.uploaded(_upload(entity, digest)), complete=False)
 
 
@@ -77,9 +77,9 @@ def put_part(
         raise invalid(f"a part up to byte {offset + len(data)} of a blob of {size}", "check both")
     with base.locks.of(upload):
         with base.store.read() as tx:
-            content = contents.find(tx, entity, digest)
-        if content is not None:
-            return PartAnswer(content.size, complete=True)
+            known = contents.known(tx, entity, [digest])
+        if digest in known:
+            return PartAnswer(known[digest], complete=True)
         there = base.blobs.append(upload, offset, data)
         if there < size:
             return PartAnswer(there, complete=False)
@@ -100,14 +100,13 @@ def put_file(
             size += len(piece)
             yield piece
 
-    token = fresh()
-    blob = f"files/{token[:2]}/{token}"  # its digest is not known before it is written
+    blob = _new_blob()  # its digest is not known before it is written
     base.blobs.put(blob, hashed())
     digest = f"sha256:{hasher.hexdigest()}"
     with base.store.write(durable=False) as tx:
-        known = contents.find(tx, run.entity, digest) is not None
+        known = bool(contents.known(tx, run.entity, [digest]))
         if not known:
-            contents.add(tx, run.entity, [Content(digest, blob, 0, size)], base.clock())
+            contents.add(tx, run.entity, [Content(digest, size, blob, 0, None)], base.clock())
     if known:
         base.blobs.delete(blob)
     entry = FileEntry(path, size, digest)
@@ -125,43 +124,47 @@ def forget_file(base: Base, run: RunPath, path: str) -> bool:
     return gone
 
 
-def _must_hold(tx: Transaction, run: RunPath, journal: str) -> HeldJournal:
-    held = journals.find(tx, run, journal)
-    if held is None:
-        deleted.check(tx, run)
-        raise NotFoundError(f"no journal {journal} of run {run}", "send its chunks first")
-    return held
+def _must_hold(tx: Transaction, run: RunPath, journal: str | None) -> HeldJournal:
+    held = journals.last(tx, run) if journal is None else journals.find(tx, run, journal)
+    if held is not None and (journal is not None or held.role):
+        return held
+    deleted.check(tx, run)
+    which = f"{journal} of run {run}" if journal else f"of run {run} that the server writes last"
+    raise NotFoundError(f"no journal {which}", "send its chunks first")
 
 
-def _packed(
-    base: Base, run: RunPath, journal: str, blobs: dict[str, bytes]
-) -> tuple[dict[str, Content], list[Content]]:
-    """Store small blobs, by digest, as one or a part of one; those that are there are told apart.
+def _stored(base: Base, entity: str, blobs: Mapping[str, bytes]) -> dict[str, Content]:
+    """Bytes that come with their names: inline, to be packed later; those of a long file, a blob.
 
-    No lock of the run is held: others that bring files of it share the blob.
+    A blob of bytes that are known is not made, and one of two made at once is swept.
     """
-    with base.store.read() as tx:
-        _must_hold(tx, run, journal)
-        known = contents.known(tx, run.entity, blobs)
-    new = {digest: data for digest, data in blobs.items() if digest not in known}
-    if not new:
-        return known, []
+    long = [digest for digest, data in blobs.items() if len(data) >= INLINE_BYTES]
+    if long:
+        with base.store.read() as tx:
+            known = contents.known(tx, entity, long)
+        long = [digest for digest in long if digest not in known]
+    stored = {}
+    for digest, data in blobs.items():
+        if digest in long:
+            blob = _new_blob()
+            base.blobs.put(blob, [data])
+            stored[digest] = Content(digest, len(data), blob, 0, None)
+        elif len(data) < INLINE_BYTES:
+            stored[digest] = Content(digest, len(data), None, 0, data)
+    return stored
+
+
+def _new_blob() -> str:
     token = fresh()
-    blob, offset = base.packer.put(base.blobs, f"packs/{token[:2]}/{token}", list(new.values()))
-    packed = []
-    for digest, data in new.items():
-        packed.append(Content(digest, blob, offset, len(data)))
-        offset += len(data)
-    return known, packed
+    return f"files/{token[:2]}/{token}"
 
 
-def _check_sizes(files: Sequence[FileEntry], known: dict[str, Content]) -> None:
+def _check_sizes(files: Sequence[FileEntry], known: Mapping[str, int]) -> None:
     for file in files:
-        content = known.get(file.digest)
-        if content is not None and content.size != file.size:
+        size = known.get(file.digest, file.size)
+        if size != file.size:
             raise invalid(
-                f"{file.path[:200]!r} is said to have {file.size} bytes, its digest's has "
-                f"{content.size}",
+                f"{file.path[:200]!r} is said to have {file.size} bytes, its digest's has {size}",
                 "read the file again",
             )
 
@@ -182,4 +185,5 @@ def _finish(base: Base, upload: str, entity: str, digest: str, size: int) -> Non
     blob = f"files/{digits[:2]}/{digits}-{fresh()}"
     base.blobs.finish(upload, blob)
     with base.store.write(durable=False) as tx:
-        contents.add(tx, entity, [Content(digest, blob, 0, size)], base.clock())
+        if not contents.known(tx, entity, [digest]):
+            contents.add(tx, entity, [Content(digest, size, blob, 0, None)], base.clock())

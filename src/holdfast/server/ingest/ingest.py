@@ -61,7 +61,7 @@ class Ingest:
     def name_files(
         self,
         run: RunPath,
-        journal: str,
+        journal: str | None,
         entries: Sequence[FileEntry],
         blobs: Sequence[tuple[str, bytes]] = (),
     ) -> list[str]:
@@ -69,7 +69,7 @@ class Ingest:
 
         Args:
             run: the run.
-            journal: the journal's id.
+            journal: the journal's id; None for the run's last one, if the server writes that.
             entries: what the run folder has.
             blobs: bytes to be stored first, as (digest, bytes); that the one is the other's was
                 checked.
@@ -78,7 +78,8 @@ class Ingest:
             NotFoundError: no such journal.
             RefusedError: a path that leaves the run, a size that is not the digest's.
         """
-        return files.name_files(self._base, run, check_journal_id(journal), entries, blobs)
+        named = None if journal is None else check_journal_id(journal)
+        return files.name_files(self._base, run, named, entries, blobs)
 
     def upload_state(self, entity: str, digest: str) -> PartAnswer:
         """How much of a blob is there."""
@@ -200,6 +201,10 @@ class Ingest:
             idle: seconds.
         """
         return upkeep.flush(self._base, limit, idle)
+
+    def pack(self) -> bool:
+        """Make one blob of small files that lie in the metastore; False when there are too few."""
+        return upkeep.pack(self._base)
 
     def sweep(self) -> int:
         """Remove what crashes and quitters left; returns how many.

@@ -1,4 +1,4 @@
-"""Work that nobody waits for: segments of tails that rest, removing what a crash orphaned.
+"""Work that nobody waits for: segments of tails that rest, packs, removing what a crash orphaned.
 
 Must not know who calls it when.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 
 from holdfast.ids import RunPath
+from holdfast.server.ingest import packs
 from holdfast.server.ingest.base import Base
 from holdfast.server.ingest.segments import make_segments
 from holdfast.server.metastore import contents, journals
@@ -21,6 +22,7 @@ __all__ = [
     "RESTING_SECONDS",
     "UPLOAD_SECONDS",
     "flush",
+    "pack",
     "sweep",
 ]
 
@@ -35,6 +37,8 @@ UPLOAD_SECONDS = 7 * 86400.0
 
 FAILED_SECONDS = 3600.0
 """How long a journal is left alone of which no segments could be made; it is read all the same."""
+
+_PACKS = "packs"  # among the failed, where no journal has such a name
 
 RESTING_SECONDS = 1.0
 """How long nothing came of a journal that rests."""
@@ -66,6 +70,18 @@ def _flush(base: Base, run: RunPath, journal: str) -> bool:
         return False
     base.failed.pop(journal, None)
     return done
+
+
+def pack(base: Base) -> bool:
+    """See `Ingest.pack`."""
+    if base.failed.get(_PACKS, 0.0) > base.clock():
+        return False
+    try:
+        return packs.pack(base)
+    except Exception:  # noqa: BLE001  as above: the small files lie where they are
+        base.failed[_PACKS] = base.clock() + FAILED_SECONDS
+        _log.exception("small files cannot be packed")
+        return False
 
 
 def sweep(base: Base) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from holdfast.server.metastore.schema import contents, files, journals, pieces, segments
 from holdfast.server.metastore.store import Transaction
@@ -24,11 +24,32 @@ __all__ = [
     "forget",
     "known",
     "name",
+    "oldest_unpacked",
+    "pack",
+    "unpacked",
 ]
 
-_KNOWN = select(contents.c.digest, contents.c.blob, contents.c.offset, contents.c.size).where(
+_KNOWN = select(contents.c.digest, contents.c.size).where(
     contents.c.entity == bindparam("entity"),
     contents.c.digest.in_(bindparam("digests", expanding=True)),
+)
+_FIND = select(
+    contents.c.digest, contents.c.size, contents.c.blob, contents.c.offset, contents.c.data
+).where(contents.c.entity == bindparam("entity"), contents.c.digest == bindparam("digest"))
+_UNPACKED = contents.c.blob.is_(None)
+_UNPACKED_SINCE = select(
+    func.coalesce(func.sum(contents.c.size), 0), func.min(contents.c.created_at)
+).where(_UNPACKED)
+_OLDEST = select(contents.c.id, contents.c.size).where(_UNPACKED).order_by(contents.c.id)
+_DATA = (
+    select(contents.c.id, contents.c.data)
+    .where(contents.c.id.in_(bindparam("ids", expanding=True)), _UNPACKED)
+    .order_by(contents.c.id)
+)
+_PACK = (
+    update(contents)
+    .where(contents.c.id == bindparam("the_content"), _UNPACKED)
+    .values(blob=bindparam("the_blob"), offset=bindparam("the_offset"), data=None)
 )
 _FILES_OF = (
     select(files.c.path, files.c.size, files.c.digest)
@@ -47,12 +68,13 @@ _BATCH = 500  # fewer than the number of parameters that any database takes in o
 
 @dataclass(frozen=True)
 class Content:
-    """Where the bytes of a digest lie: ``size`` bytes of ``blob``, from ``offset`` on."""
+    """Where the bytes of a digest lie: inline, or ``size`` bytes of ``blob`` from ``offset`` on."""
 
     digest: str
-    blob: str
-    offset: int
     size: int
+    blob: str | None
+    offset: int
+    data: bytes | None
 
 
 @dataclass(frozen=True)
@@ -66,23 +88,23 @@ class HeldFile:
 
 def find(tx: Transaction, entity: str, digest: str) -> Content | None:
     """Where the bytes of a digest lie; None when the entity has none of them."""
-    return known(tx, entity, [digest]).get(digest)
+    row = tx.execute(_FIND, {"entity": entity, "digest": digest}).first()
+    return None if row is None else Content(*row)
 
 
-def known(tx: Transaction, entity: str, digests: Iterable[str]) -> dict[str, Content]:
-    """Those of the digests whose bytes the entity has."""
+def known(tx: Transaction, entity: str, digests: Iterable[str]) -> dict[str, int]:
+    """Those of the digests whose bytes the entity has, and how many they are."""
     wanted = list(dict.fromkeys(digests))
-    found = {}
+    found: dict[str, int] = {}
     for start in range(0, len(wanted), _BATCH):
         some = wanted[start : start + _BATCH]
         rows = tx.execute(_KNOWN, {"entity": entity, "digests": some})
-        found.update({row[0]: Content(*row) for row in rows})
+        found.update((row[0], row[1]) for row in rows)
     return found
 
 
 def add(tx: Transaction, entity: str, new: Sequence[Content], now: float) -> None:
-    """Say where bytes lie. A digest that is known already stays where it was."""
-    there = known(tx, entity, (content.digest for content in new))
+    """Say where bytes lie, of which none are `known`."""
     rows = [
         {
             "entity": entity,
@@ -90,13 +112,39 @@ def add(tx: Transaction, entity: str, new: Sequence[Content], now: float) -> Non
             "blob": content.blob,
             "offset": content.offset,
             "size": content.size,
+            "data": content.data,
             "created_at": now,
         }
         for content in new
-        if content.digest not in there
     ]
     if rows:
         tx.execute(_INSERT_CONTENT, rows)
+
+
+def unpacked(tx: Transaction) -> tuple[int, float]:
+    """How many bytes lie inline, and since when the oldest do, in Unix seconds."""
+    size, since = tx.execute(_UNPACKED_SINCE).one()
+    return size, since or 0.0
+
+
+def oldest_unpacked(tx: Transaction, enough: int) -> list[tuple[int, bytes]]:
+    """Contents that lie inline, first come first, up to ``enough`` bytes: (id, bytes) of each."""
+    ids: list[int] = []
+    total = 0
+    for pk, size in tx.execute(_OLDEST.limit(_BATCH)):
+        ids.append(pk)
+        total += size
+        if total >= enough:
+            break
+    return [(row[0], row[1]) for row in tx.execute(_DATA, {"ids": ids})]
+
+
+def pack(tx: Transaction, blob: str, places: Sequence[tuple[int, int]]) -> None:
+    """Say that inline contents lie in a blob from now on: (id, offset) of each."""
+    tx.execute(
+        _PACK,
+        [{"the_content": pk, "the_blob": blob, "the_offset": offset} for pk, offset in places],
+    )
 
 
 def files_of(

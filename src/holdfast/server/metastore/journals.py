@@ -32,8 +32,8 @@ __all__ = [
     "create",
     "drop_claim",
     "find",
+    "last",
     "last_of_role",
-    "last_role",
     "last_stretch",
     "make_project",
     "move_flushed",
@@ -154,13 +154,12 @@ _SAID_AND_LAST = (
     .outerjoin(journals, journals.c.id == _LAST_OF_RUN.correlate(runs))
     .where(IS_RUN)
 )
-_LAST_ROLE = (
-    select(journals.c.journal, journals.c.role)
-    .join(runs, runs.c.id == journals.c.run_pk)
+_LAST = (
+    select(*_HELD)
+    .select_from(runs)
     .join(projects, projects.c.id == runs.c.project_id)
+    .join(journals, journals.c.id == _LAST_OF_RUN.correlate(runs))
     .where(IS_RUN)
-    .order_by(*_LAST_FIRST)
-    .limit(1)
 )
 _LAST_OF_ROLE = select(*_HELD).where(
     journals.c.id
@@ -184,7 +183,7 @@ _UPDATE_AT = update(journals).where(
 )
 _DROP_CLAIM = (
     update(journals)
-    .where(journals.c.id == bindparam("the_journal"), journals.c.claim.is_not(None))
+    .where(journals.c.id == bindparam("the_journal"))
     .values(claim=None, claim_at=None)
 )
 _MOVE_FLUSHED = update(journals).where(
@@ -243,10 +242,10 @@ def last_of_role(tx: Transaction, run_pk: int, role: str) -> HeldJournal | None:
     return None if row is None else HeldJournal(*tuple(row))
 
 
-def last_role(tx: Transaction, run: RunPath) -> tuple[str, str] | None:
-    """The last journal of a run in reading order, and its role; None when it has none."""
-    row = tx.execute(_LAST_ROLE, run._asdict()).first()
-    return None if row is None else (row[0], row[1])
+def last(tx: Transaction, run: RunPath) -> HeldJournal | None:
+    """The last journal of a run in reading order; None when it has none."""
+    row = tx.execute(_LAST, run._asdict()).first()
+    return None if row is None else HeldJournal(*tuple(row))
 
 
 def create(tx: Transaction, run: RunPath, journal: str, now: float) -> HeldJournal:
@@ -286,9 +285,9 @@ def update_at(tx: Transaction, pk: int, position: int, values: Mapping[str, Any]
     return bool(tx.execute(_UPDATE_AT, {**values, **where}).rowcount)
 
 
-def drop_claim(tx: Transaction, pk: int) -> bool:
-    """Forget what was claimed of a journal; False when nothing was."""
-    return bool(tx.execute(_DROP_CLAIM, {"the_journal": pk}).rowcount)
+def drop_claim(tx: Transaction, pk: int) -> None:
+    """Forget what was claimed of a journal."""
+    tx.execute(_DROP_CLAIM, {"the_journal": pk})
 
 
 def add_piece(tx: Transaction, pk: int, piece: HeldPiece) -> None:

@@ -231,18 +231,19 @@ segments = Table(
     UniqueConstraint("journal_pk", "kind", "first_row"),
 )
 
-# Where the bytes of a digest lie. Small files that came in one pack share a blob: a receipt
-# for a run of five small files then costs one file on disk and one fsync, not five.
+# Where the bytes of a digest lie. Those of a small file lie inline (data) until many of them are
+# packed into one blob: whoever sends a run of five small files waits for no file of the disk.
 contents = Table(
     "contents",
     METADATA,
     Column("id", Integer, primary_key=True),
     Column("entity", Text, nullable=False),
     Column("digest", Text, nullable=False),
-    Column("blob", Text, nullable=False),
+    Column("blob", Text),
     Column("offset", BigInteger, nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("created_at", Double, nullable=False),
+    Column("data", LargeBinary),
     UniqueConstraint("entity", "digest"),
     Index(None, "blob"),
 )

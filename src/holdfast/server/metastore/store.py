@@ -80,7 +80,7 @@ class MetaStore:
 
 
 def _engine(url: str) -> Engine:
-    engine = sqlalchemy.create_engine(url, pool_size=16, max_overflow=48)
+    engine = sqlalchemy.create_engine(url, pool_size=16, max_overflow=48, pool_use_lifo=True)
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine)
     return engine

@@ -13,6 +13,7 @@ from holdfast.errors import NotFoundError
 from holdfast.ids import RunPath
 from holdfast.server.blobstore import BlobStore
 from holdfast.server.metastore import Transaction, contents, reads
+from holdfast.server.metastore.contents import Content
 from holdfast.server.query.sources import Stores, must_find_run
 
 __all__ = ["StoredFile", "files", "journal_content", "stored_file"]
@@ -20,20 +21,22 @@ __all__ = ["StoredFile", "files", "journal_content", "stored_file"]
 
 @dataclass(frozen=True)
 class StoredFile:
-    """The bytes of one file: part of a blob."""
+    """One file, and where its bytes lie."""
 
     path: str
     size: int
     digest: str
     updated_at: float
     blobs: BlobStore
-    blob: str
-    offset: int
+    content: Content
 
     def read(self, start: int = 0, end: int | None = None) -> Iterator[bytes]:
         """The bytes from ``start`` up to ``end`` (None: the last)."""
         last = self.size if end is None else min(end, self.size)
-        return self.blobs.open(self.blob, self.offset + start, self.offset + last)
+        lies = self.content
+        if lies.blob is None:
+            return iter([(lies.data or b"")[start:last]])
+        return self.blobs.open(lies.blob, lies.offset + start, lies.offset + last)
 
 
 def files(stores: Stores, run: RunPath) -> dict[str, Any]:
@@ -60,9 +63,7 @@ def stored_file(stores: Stores, run: RunPath, path: str) -> StoredFile:
         content = contents.find(tx, run.entity, row.digest) if row else None
     if row is None or content is None:
         raise NotFoundError(f"run {run} has no file {path!r}", "see the run's list of files")
-    return StoredFile(
-        path, row.size, row.digest, row.updated_at, stores.blobs, content.blob, content.offset
-    )
+    return StoredFile(path, row.size, row.digest, row.updated_at, stores.blobs, content)
 
 
 def journal_content(stores: Stores, run: RunPath, journal: str) -> tuple[int, Iterator[bytes]]:
