@@ -189,7 +189,7 @@ def test_clients_try_again_when_the_server_is_busy(
     monkeypatch.setattr(Queries, "project_made", busy)
     said = {"query": '{project(name: "digits") {id}}'}
     answer = site.ask("POST", "/graphql", json=said)
-    assert answer.status_code == 503
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
     assert answer.json()["errors"][0]["message"] == "busy; try again"
 
 
