@@ -119,6 +119,7 @@ def one_run(run: Any, truth: dict[str, Any]) -> None:
         ("x", "y"),
     )
     expect("url", run.url.endswith(f"/runs/{run.id}"), True)
+    expect("artifacts", [*run.used_artifacts(), *run.logged_artifacts()], [])
 
 
 def history(run: Any, rows: list[dict[str, Any]]) -> None:
