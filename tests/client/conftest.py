@@ -7,16 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from client.reading import FOREIGN
 
 import holdfast
-
-_FOREIGN = ("WANDB_", "HOLDFAST_", "SLURM_", "PBS_", "LSB_")
 
 
 @pytest.fixture(autouse=True)
 def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in list(os.environ):
-        if name.startswith(_FOREIGN) or name == "RANK":
+        if name.startswith(FOREIGN):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOLDFAST_CONFIG_DIR", str(tmp_path / "config"))
     monkeypatch.chdir(tmp_path)

@@ -14,7 +14,10 @@ from holdfast.records.replay import Applied, Replay
 from holdfast.rundir import RunDir, discover
 
 #: what a test run must not take from the machine that it runs on
-_FOREIGN = ("WANDB_", "HOLDFAST_", "SLURM_", "PBS_", "LSB_", "RANK", "COV")
+FOREIGN = (
+    *("WANDB_", "HOLDFAST_", "SLURM_", "PBS_", "LSB_", "_CONDOR_", "SKYPILOT_", "AWS_BATCH_"),
+    *("TRAINING_JOB_", "CLOUD_ML_", "KUBERNETES_", "JOB_COMPLETION_", "RANK", "COV"),
+)
 
 
 class Written(NamedTuple):
@@ -60,7 +63,7 @@ def only(folder: Path) -> RunDir:
 
 def environment(**variables: str) -> dict[str, str]:
     """An environment that says nothing to the client but what is given."""
-    kept = {name: v for name, v in os.environ.items() if not name.startswith(_FOREIGN)}
+    kept = {name: v for name, v in os.environ.items() if not name.startswith(FOREIGN)}
     return {**kept, **variables}
 
 

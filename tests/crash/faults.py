@@ -202,6 +202,11 @@ class Place:
             content = path.read_bytes()
             assert there[name] == (len(content), digest_of(content))
 
+    def restart_server(self) -> None:
+        """Kill the server, and start it again."""
+        self.server.kill()
+        self.server.start()
+
     def revoke_key(self) -> None:
         """Take the sender's key away at the server; returns when it counts for nothing."""
         self._users("remove", "local")

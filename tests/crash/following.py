@@ -5,17 +5,15 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 from crash.faults import Place, Said
+from waiting import until
 
 from holdfast.errors import HoldfastError
 
-__all__ = ["Running", "is_confirmed", "logging_script", "sync_log", "until"]
+__all__ = ["Running", "is_confirmed", "logging_script", "sync_log"]
 
-_DEADLINE_SECONDS = 90
 _SCRIPT = """
 import sys, holdfast
 run = holdfast.init(project=sys.argv[1], id=sys.argv[2])
@@ -26,14 +24,6 @@ for part in range(2):
 run.finish()
 sys.exit(3)
 """
-
-
-def until(what: Callable[[], object]) -> None:
-    """Wait for something, not for ever."""
-    deadline = time.monotonic() + _DEADLINE_SECONDS
-    while not what():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.05)
 
 
 class Running:

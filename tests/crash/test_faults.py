@@ -31,12 +31,8 @@ def _small() -> dict[str, bytes]:
 )
 def test_server_killed(place: Place) -> None:
     place.long_run("long")
-
-    def kill() -> None:
-        place.server.kill()
-        place.server.start()
-
-    place.proxy.meet(net.break_off_within(kill), path="/chunks", times=1, after=1)
+    broken = net.break_off_within(place.restart_server)
+    place.proxy.meet(broken, path="/chunks", times=1, after=1)
     place.meets(place.sync())
     place.check()
 

@@ -12,9 +12,10 @@ import psutil
 import pytest
 from crash import proxy as net
 from crash.faults import FAULTS, Place, Said, fault
-from crash.following import Running, is_confirmed, logging_script, sync_log, until
+from crash.following import Running, is_confirmed, logging_script, sync_log
 from crash.proxy import also
 from sync.making import append_rows, rows, start_run
+from waiting import until
 
 from holdfast.journal import Writer
 from holdfast.records import encode
@@ -28,11 +29,7 @@ _PATHS = ("/chunks", "/files", "/receipt$")
 
 
 def _kill_server(place: Place) -> None:
-    def kill() -> None:
-        place.server.kill()
-        place.server.start()
-
-    place.proxy.meet(net.break_off_within(kill), path="/chunks", times=1)
+    place.proxy.meet(net.break_off_within(place.restart_server), path="/chunks", times=1)
 
 
 def _reset_after_commit(place: Place) -> None:
@@ -150,6 +147,21 @@ def _node(relay: Running) -> dict[str, str]:
 # The key is revoked half way.
 
 
+def _without_key(
+    place: Place, way: Callable[..., Said], said: Callable[[Running | None], bool]
+) -> None:
+    """A follower loses its key, says that it waits for it, and has it again."""
+    _revoke_key(place)
+
+    def give_back(running: Running | None) -> None:
+        until(lambda: said(running))
+        place.give_key()
+
+    place.meets(way(place, meanwhile=give_back))
+    place.check()
+    place.finish()
+
+
 @fault(
     "The API key is revoked under `watch`",
     says=f"this server does not know the API key: {_RESTS}",
@@ -158,16 +170,7 @@ def _node(relay: Running) -> dict[str, str]:
     command="watch",
 )
 def test_watch_key_revoked(place: Place) -> None:
-    _revoke_key(place)
-
-    def give_back(watch: Running | None) -> None:
-        assert watch is not None
-        watch.until_said(_RESTS)
-        place.give_key()
-
-    place.meets(_by_watch(place, meanwhile=give_back))
-    place.check()
-    place.finish()
+    _without_key(place, _by_watch, lambda watch: watch is not None and _RESTS in watch.text)
 
 
 @fault(
@@ -210,15 +213,7 @@ def test_run_key_revoked(place: Place) -> None:
     command='init(mode="online")',
 )
 def test_online_key_revoked(place: Place) -> None:
-    _revoke_key(place)
-
-    def give_back(_: Running | None) -> None:
-        until(lambda: _RESTS in sync_log(place))
-        place.give_key()
-
-    place.meets(_by_online(place, meanwhile=give_back))
-    place.check()
-    place.finish()
+    _without_key(place, _by_online, lambda _: _RESTS in sync_log(place))
 
 
 # The server is set back.

@@ -136,8 +136,7 @@ class _Schedule:
 
     def _kill_server(self) -> None:
         with self._one_at_a_time:
-            self._place.server.kill()
-            self._place.server.start()
+            self._place.restart_server()
 
     def _kill_syncs(self) -> None:
         for process in self._running:

@@ -17,12 +17,11 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
-__all__ = ["NewUser", "Page", "until"]
+__all__ = ["NewUser", "Page"]
 
 _GUIDE = Path(__file__).parents[2] / "docs" / "guide"
 _PROGRAMS = "holdfast|wandb|python|export|systemctl|loginctl|journalctl|tmux|@reboot"
@@ -150,11 +149,3 @@ class NewUser:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
         return path
-
-
-def until(condition: Callable[[], object], what: str) -> None:
-    """Wait for it, a minute at most."""
-    deadline = time.monotonic() + _SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, f"not within a minute: {what}"
-        time.sleep(0.05)

@@ -15,8 +15,9 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from guide.new_user import NewUser, Page, until
+from guide.new_user import NewUser, Page
 from processes import Server
+from waiting import until
 
 from holdfast.errors import NotFoundError
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from guide.new_user import NewUser, Page, until
+from guide.new_user import NewUser, Page
 from processes import Server
+from waiting import until
 
 import holdfast
 

@@ -7,12 +7,11 @@ import random
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from journal.making import BLOCK, filled, gaps_of, payloads_of, read
+from waiting import until
 
 from holdfast.errors import StorageError, UsageError
 from holdfast.journal import HEADER, Writer
@@ -99,7 +98,7 @@ def test_the_policy_interval_syncs_from_a_thread_of_its_own(
     writer = Writer(path, fsync="interval", interval=0.005)
     for number in range(3):
         writer.append(b"row")
-        _until(lambda wanted=number + 1: len(threads) >= wanted)  # type: ignore[misc]
+        until(lambda wanted=number + 1: len(threads) >= wanted)  # type: ignore[misc]
     assert set(threads) == {"holdfast-fsync"}
     writer.close()
     before = len(threads)
@@ -110,7 +109,7 @@ def test_the_policy_interval_syncs_from_a_thread_of_its_own(
 def test_nothing_new_is_not_synced(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     writer = Writer(path, fsync="interval", interval=0.002)
     writer.append(b"row")
-    _until(lambda: not writer._dirty)
+    until(lambda: not writer._dirty)
     turns = 0
     real = writer._stop.wait
 
@@ -121,7 +120,7 @@ def test_nothing_new_is_not_synced(path: Path, monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(writer._stop, "wait", wait)
     calls = _count(monkeypatch, "fsync")
-    _until(lambda: turns > 5)
+    until(lambda: turns > 5)
     assert calls == []
     writer.close()
 
@@ -316,10 +315,3 @@ def _count(monkeypatch: pytest.MonkeyPatch, name: str) -> list[int]:
 
     monkeypatch.setattr(os, name, counted)
     return calls
-
-
-def _until(condition: Callable[[], bool], seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)

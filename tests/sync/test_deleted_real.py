@@ -8,7 +8,8 @@ from pathlib import Path
 
 from processes import Server, holdfast_command
 from sync.making import make_run
-from sync.test_watch_real import Watch, run_at, status, until
+from sync.test_watch_real import Watch, run_at, status
+from waiting import until
 
 from holdfast.server.gateway.names import make_id
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from sync.making import Listener, append_rows, context, make_run, rows, run_info, start_run
 from sync.memory_server import MemoryServer
+from waiting import until
 
 from holdfast.errors import UnreachableError
 from holdfast.journal import frames
@@ -87,13 +88,6 @@ def following() -> Iterator[Callable[..., Following]]:
     yield start
     for one in started:
         one.stop()
-
-
-def until(what: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not what():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.005)
 
 
 def held(server: MemoryServer) -> bytes:

@@ -6,21 +6,14 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from processes import Server, environment
 from sync.making import append_rows, rows, start_run
+from waiting import until
 
 from holdfast.errors import HoldfastError
-
-
-def until(what: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not what():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.05)
 
 
 def test_a_killed_run_shows_as_crashed_though_the_server_died_meanwhile(tmp_path: Path) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import os
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -187,6 +189,33 @@ def test_a_run_record_that_is_lost_is_made_up(tmp_path: Path) -> None:
     assert said.run.start_time == pytest.approx(1.79e9)  # of the first row
     assert said.runtime_since == 1_790_000_000_000  # so that rows after it may leave theirs out
     assert said.replaces == [other, first]  # as it is now, and as the receipt has it
+
+
+@pytest.mark.parametrize(
+    "time", [math.nan, math.inf, -math.inf, 1e300, -5, 10**400, "noon"], ids=lambda n: str(n)[:9]
+)
+@pytest.mark.parametrize("key", ["_timestamp", "_runtime"])
+def test_a_time_that_no_clock_says_does_not_stop_a_repair(
+    tmp_path: Path, key: str, time: Any
+) -> None:
+    """In the row by which a lost run record is dated."""
+    text = json.dumps(time)
+    run_dir, writer = start_run(tmp_path, "aaaa")
+    other = "_runtime" if key == "_timestamp" else "_timestamp"
+    writer.append(encode.history([([key], text), ([other], "5"), (["_step"], "0"), (["a"], "1")]))
+    append_rows(writer, rows(3, first=1))
+    writer.close()
+    flip(run_dir, frame_of(run_dir, "run").start + 9)
+    repaired(run_dir)
+    said = replay(run_dir.journal)
+    assert said.run is not None
+    assert said.run.start_time == time_of_its_folder(run_dir)
+    assert said.runtime_since == 0
+    assert steps(run_dir.journal) == [0, 1, 2, 3]
+
+
+def time_of_its_folder(run_dir: RunDir) -> float:
+    return datetime.strptime(run_dir.started, "%Y%m%d_%H%M%S").timestamp()  # noqa: DTZ007
 
 
 def test_the_label_of_one_of_several_writers_is_in_the_name_of_its_folder(tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 from sync.making import Listener, append_rows, context, make_run, rows, start_run
 from sync.memory_server import MemoryServer, refused
-from sync.watching import Start, confirmed, held, until
+from sync.watching import Start, confirmed, held
+from waiting import until
 
 from holdfast.errors import AuthError, UnreachableError
 from holdfast.ids import RunPath

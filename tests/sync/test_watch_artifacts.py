@@ -9,7 +9,8 @@ import pytest
 from sync.making import append_rows, make_run, rows, start_run
 from sync.memory_server import MemoryServer
 from sync.staging import artifact_record
-from sync.watching import Start, confirmed, held, until
+from sync.watching import Start, confirmed, held
+from waiting import until
 
 from holdfast.records import encode
 

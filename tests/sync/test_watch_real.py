@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from processes import Server, environment, holdfast_command
 from sync.making import append_rows, make_run, rows, start_run
+from waiting import until
 
 from holdfast.errors import HoldfastError
 
@@ -26,13 +27,6 @@ for step in range(100000):
     run.log({"loss": 1 / (1 + step)})
     time.sleep(0.02)
 """
-
-
-def until(what: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 60
-    while not what():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.05)
 
 
 class Watch:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -51,13 +50,6 @@ class Watching:
 
 
 Start = Callable[..., Watching]
-
-
-def until(what: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 20
-    while not what():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.005)
 
 
 def held(server: MemoryServer, run_dir: RunDir) -> bool:

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from holdfast.client.console import Capture, Lines
 from holdfast.client.disk_guard import DiskGuard
-from holdfast.client.environment import origin_of
+from holdfast.client.environment import Origin
 from holdfast.client.files import config_yaml, replace_file, summary_json
 from holdfast.client.notice import Notices, near
 from holdfast.records import encode
@@ -105,6 +105,7 @@ class Beside:
         records: the run's recorder.
         config: gives the config as it stands.
         trouble: what the disk said no to.
+        origin: what the script was when the run began.
     """
 
     def __init__(
@@ -114,6 +115,7 @@ class Beside:
         records: _Records,
         config: Callable[[], dict[str, Any]],
         trouble: DiskTrouble,
+        origin: Origin,
     ) -> None:
         self.log = DebugLog(run_dir.logs / "debug.log")
         self.config_changed = True
@@ -124,7 +126,7 @@ class Beside:
         self._trouble = trouble
         self._capture = Capture(self._take_text) if settings.console == "wrap" else None
         self._lines = Lines()
-        self._origin = origin_of(settings)
+        self._origin = origin
         self.guard = DiskGuard(run_dir.path, trouble.notices, records.write)
         self._stop = threading.Event()
         self._threads = [

@@ -6,7 +6,7 @@ Owns finding and reading them. Must not know what is done with the answer.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,10 +21,22 @@ _AT_ONCE = 20_000
 
 
 class Earlier(NamedTuple):
-    """A run as its earlier stretches left it: a `records.replay.Replay`, and where they lie."""
+    """A run as its earlier stretches left it.
+
+    Args:
+        replay: a `records.replay.Replay` of all of them.
+        folders: where they lie, in order.
+        jobs: what each says of the scheduler's job that wrote it; as the one before, where it does
+            not say.
+    """
 
     replay: Any
     folders: list[RunDir]
+    jobs: list[Mapping[str, str]]
+
+    def sessions_of(self, job: Job) -> int:
+        """How many of the folders this job wrote, before it was begun again."""
+        return sum(job.wrote(said) for said in self.jobs)
 
     @property
     def next_step(self) -> int:
@@ -87,6 +99,7 @@ def _read(folders: list[RunDir], warn: Callable[[str, str], None]) -> Earlier:
     from holdfast.records.replay import Replay
 
     replay = Replay()
+    jobs = []
     for run_dir in folders:
         journal = run_dir.journal
         try:
@@ -95,7 +108,8 @@ def _read(folders: list[RunDir], warn: Callable[[str, str], None]) -> Earlier:
             trouble = str(error)
         if trouble:
             warn(str(journal), f"the run goes on without a part of what was: {journal}: {trouble}")
-    return Earlier(replay, folders)
+        jobs.append(replay.metadata.get("job", {}))
+    return Earlier(replay, folders, jobs)
 
 
 def _apply(replay: Any, journal: Path) -> str:

@@ -13,7 +13,8 @@ import sys
 from time import time
 from typing import Any, NamedTuple
 
-from holdfast.client.jobs import job_of
+from holdfast.client.earlier import Earlier
+from holdfast.client.jobs import Job, job_of
 from holdfast.settings import Settings
 
 __all__ = [
@@ -33,16 +34,28 @@ _SECRET = ("KEY", "TOKEN", "SECRET", "PASSWORD")
 
 
 class Origin(NamedTuple):
-    """What the script was at its start: it may change all of it, and its end forgets it."""
+    """What the script was at its start: it may change all of it, and its end forgets it.
+
+    Args:
+        program: its path.
+        arguments: those of its command line.
+        folder: in which it began.
+        started_at: in Unix seconds.
+        job: the scheduler's, if there is one.
+        sessions: how many earlier sessions of the run this job wrote.
+    """
 
     program: str
     arguments: tuple[str, ...]
     folder: str
     started_at: float
+    job: Job | None = None
+    sessions: int = 0
 
 
-def origin_of(settings: Settings) -> Origin:
-    """Look at the script that calls."""
+def origin_of(settings: Settings, before: Earlier | None = None) -> Origin:
+    """Look at the script that calls; ``before`` is what there is of its run already."""
+    job = job_of()
     program = settings.program or getattr(sys.modules.get("__main__"), "__file__", None)
     try:
         folder = os.getcwd()
@@ -53,6 +66,8 @@ def origin_of(settings: Settings) -> Origin:
         arguments=tuple(sys.argv[1:]),
         folder=folder,
         started_at=time(),
+        job=job,
+        sessions=0 if job is None or before is None else before.sessions_of(job),
     )
 
 
@@ -75,9 +90,8 @@ def process(settings: Settings, origin: Origin) -> dict[str, Any]:
         "docker": os.environ.get("WANDB_DOCKER", ""),
         "slurm": _slurm(),
     }
-    job = job_of()
-    if job is not None:
-        found["job"] = job.metadata()
+    if origin.job is not None:
+        found["job"] = origin.job.metadata(origin.sessions)
     if os.path.isabs(program) and origin.folder:
         same_drive = os.path.splitdrive(program)[0] == os.path.splitdrive(origin.folder)[0]
         local = os.path.relpath(program, origin.folder) if same_drive else program

@@ -1,9 +1,9 @@
-"""Signals by which a scheduler says that it takes the machine away.
+"""Signals by which it is said that the machine is taken away.
 
-Owns the handlers of SIGTERM and SIGUSR1. They note it in the journal, have that on the disk, and
-then let happen what would have happened without them: the handler that was there before is called,
-or the process ends by the signal. A signal that is ignored, or that a script takes for itself after
-the run began, is left alone. Must not know schedulers.
+Owns their handlers. They note it in the journal, have that on the disk, and then let happen what
+would have happened without them: the handler that was there before is called, or the process ends
+by the signal. A signal that is ignored, or that a script takes for itself after the run began, is
+left alone. Must not know who takes machines away.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import FrameType
 from typing import Any
 
@@ -21,23 +21,27 @@ from holdfast.records import encode
 
 __all__ = ["watch_signals"]
 
-_SIGNALS = ("SIGTERM", "SIGUSR1")
-
-_watching = False
+_watched: set[str] = set()
 
 
-def watch_signals() -> None:
-    """Put the handlers in place, once a process; only the main thread may."""
-    global _watching
-    if _watching or threading.current_thread() is not threading.main_thread():
-        return
-    _watching = True
-    for name in _SIGNALS:
+def watch_signals(names: Iterable[str]) -> bool:
+    """Put the handlers of these signals in place, once a process.
+
+    Returns:
+        Whether this is the main thread: no other may.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return False
+    for name in names:
+        if name in _watched:
+            continue
+        _watched.add(name)
         number = getattr(signal, name, None)  # Windows has no SIGUSR1
         before = None if number is None else signal.getsignal(number)
         # None: set by C code, which Python could not put back.
         if number is not None and before is not None and before != signal.SIG_IGN:
             signal.signal(number, _handler(before))
+    return True
 
 
 def _handler(before: Any) -> Callable[[int, FrameType | None], None]:
@@ -49,6 +53,8 @@ def _handler(before: Any) -> Callable[[int, FrameType | None], None]:
         finally:
             if callable(before):
                 before(number, frame)
+            elif signal.getsignal(number) is not handle:
+                pass  # called by one that came later, which has its own answer to the signal
             elif run is None or not run._recorder.put_off(lambda: _end_by(number)):
                 _end_by(number)
 

@@ -317,6 +317,22 @@ class Run:
         # Found before the method of this name: a call less for each row.
         self.__dict__["log"] = recorder.log
 
+    def before_first_row(self, action: Callable[[], bool]) -> None:
+        """Do something before a row is taken, until it says that it is done; then rows cost none.
+
+        Args:
+            action: called in the thread that logs.
+        """
+
+        def log(
+            data: Mapping[str, Any], step: int | None = None, commit: bool | None = None
+        ) -> None:
+            if action():
+                self.__dict__["log"] = self._recorder.log
+            self._recorder.log(data, step, commit)
+
+        self.__dict__["log"] = log
+
     def _change(self, **fields: Any) -> None:
         self._info = self._info._replace(**fields)
         self._recorder.write(encode.run(self._info))

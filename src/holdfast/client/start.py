@@ -18,10 +18,11 @@ from typing import Any
 
 from holdfast.client import current, earlier
 from holdfast.client.beside import Beside, DiskTrouble
+from holdfast.client.borrowed import warnings_of
 from holdfast.client.config import read_config
 from holdfast.client.ending import job_key, spec_of, watch_process
+from holdfast.client.environment import origin_of
 from holdfast.client.files import ignore_file, replace_file
-from holdfast.client.jobs import job_of
 from holdfast.client.metrics import Definitions
 from holdfast.client.names import new_name
 from holdfast.client.notice import Notices, near
@@ -137,12 +138,20 @@ def init(  # noqa: PLR0913  wandb's signature
         run = _begin(found, values)
         current.run = run
         watch_process()
-        if found.preemptible or job_of() is not None:
-            watch_signals()
         if run._held is not None:
+            _watch_signals(run, found)
             _say_start(run, run._held)
             run._held.beside.start()
         return run
+
+
+def _watch_signals(run: Run, settings: Settings) -> None:
+    names = warnings_of(settings)
+    # Trainers that set a handler of SIGUSR1 do so before the first row, and some (Lightning, to
+    # have its job requeued) only where there is none.
+    watch_signals(name for name in names if name != "SIGUSR1")
+    if "SIGUSR1" in names:
+        run.before_first_row(lambda: watch_signals(["SIGUSR1"]))
 
 
 def _check_other(other: Mapping[str, Any]) -> None:
@@ -184,14 +193,14 @@ def _begin(settings: Settings, config: dict[str, Any]) -> Run:
     info = _info(settings, run_id or new_run_id(), before)
     if before is not None:
         config = {**before.replay.config, **config}
-    return _open(settings, info, config, _beginning(before), notices)
+    return _open(settings, info, config, before, notices)
 
 
 def _open(
     settings: Settings,
     info: RunInfo,
     config: dict[str, Any],
-    beginning: Beginning,
+    before: earlier.Earlier | None,
     notices: Notices,
 ) -> Run:
     """Make the folder and the journal, and write the first records."""
@@ -213,11 +222,12 @@ def _open(
     host = platform.node()
     producer = f"holdfast/{version}"
     writer.append(encode.header(producer, host=host, pid=os.getpid(), boot_id=boot_id()))
-    recorder = Recorder(writer, beginning, notices.warn_once)
+    recorder = Recorder(writer, _beginning(before), notices.warn_once)
     writer.append(encode.run(info, config, runtime_since=recorder.runtime_since))
     writer.append(encode.telemetry(platform.python_version(), version))
     run = Run(info, settings, recorder, config, free_config=current.ipython() is not None)
-    beside = Beside(run_dir, settings, recorder, run.config.as_dict, trouble)
+    origin = origin_of(settings, before)
+    beside = Beside(run_dir, settings, recorder, run.config.as_dict, trouble, origin)
     beside.log.note(f"holdfast {version}, pid {os.getpid()}, {settings!r}")
     _write_ignored(settings, run_dir, notices)
     follower = _follow(settings, run_dir, notices)

@@ -10,9 +10,10 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["SHARED", "Mount", "is_shared", "mount_of"]
+__all__ = ["Mount", "is_shared", "mount_of"]
 
-SHARED = {
+#: kinds of filesystems that several machines share, with their names for people
+_SHARED = {
     "nfs": "NFS",
     "nfs4": "NFS",
     "lustre": "Lustre",
@@ -25,7 +26,6 @@ SHARED = {
     "9p": "9P",
     "afs": "AFS",
 }
-"""Kinds of filesystems that several machines share, with their names for people."""
 
 _MOUNTS = Path("/proc/self/mountinfo")
 _MOST_KNOWN = 1000
@@ -38,6 +38,25 @@ class Mount(NamedTuple):
     where: Path
     kind: str
     options: frozenset[str]
+
+    @property
+    def shared_as(self) -> str:
+        """What people call it, if it is of a kind that several machines share; else empty.
+
+        >>> Mount(Path("/home"), "nfs4", frozenset()).shared_as
+        'NFS'
+        """
+        return _SHARED.get(self.kind.lower(), "")
+
+    @property
+    def served_by(self) -> str:
+        """The program that serves it, if it is FUSE (``some`` where that is not said); else empty.
+
+        >>> Mount(Path("/data"), "fuse.sshfs", frozenset()).served_by
+        'sshfs'
+        """
+        kind = self.kind.lower()
+        return kind.partition(".")[2] or "some" if kind.startswith("fuse") else ""
 
 
 def mount_of(folder: Path, mounts: str | None = None) -> Mount | None:
@@ -79,9 +98,8 @@ def is_shared(folder: Path) -> bool:
     device = os.stat(folder).st_dev
     if device not in _known:
         mount = mount_of(folder.resolve())
-        kind = "" if mount is None else mount.kind.lower()
         if len(_known) >= _MOST_KNOWN:  # mounts that come and go
             _known.clear()
         # What a program serves (sshfs, a cloud's storage) may be anywhere.
-        _known[device] = kind in SHARED or kind.startswith("fuse")
+        _known[device] = mount is not None and bool(mount.shared_as or mount.served_by)
     return _known[device]

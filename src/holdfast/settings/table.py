@@ -17,6 +17,8 @@ __all__ = ["Setting", "Settings", "table"]
 
 T = TypeVar("T")
 
+_YES_OR_NO = {"true": "yes", "1": "yes", "on": "yes", "false": "no", "0": "no", "off": "no"}
+
 
 class Setting(Generic[T]):
     """One line of the table; read on a `Settings` it is the value.
@@ -226,10 +228,10 @@ class Settings:
         wandb=("WANDB_IGNORE_GLOBS",),
     )
     preemptible = Setting(
-        kinds.flag,
-        False,
-        "true: SIGTERM and SIGUSR1 say that the machine is taken away; in a job of SLURM, PBS or "
-        "LSF they do anyway",
+        kinds.choice("auto", "yes", "no", **_YES_OR_NO),
+        "auto",
+        "whether SIGTERM and SIGUSR1 say that the machine is taken away; auto: in jobs, in pods, "
+        "and on spot machines that are known as such",
     )
     fsync = Setting(
         kinds.choice("never", "interval", "always"),

@@ -221,7 +221,7 @@ class _Readable:
         """The payloads of all frames that hold a record, in order."""
         doubtful = self.replay.unreadable > 0
         for item in self._items():
-            if isinstance(item, Frame) and not (doubtful and _is_noise(item.payload)):
+            if isinstance(item, Frame) and not (doubtful and _record_in(item.payload) is None):
                 yield item.payload
 
     def _items(self) -> Iterator[Frame | Gap]:
@@ -246,10 +246,11 @@ class _Readable:
     def _meet(self, payload: bytes) -> None:
         self.frames += 1
         name = kind(payload)
-        if name == "run" and self.run_record is None and not _is_noise(payload):
+        if name == "run" and self.run_record is None and _record_in(payload) is not None:
             self.run_record = payload
-        if name == "history" and not self.timed_row and not _is_noise(payload):
-            row = history_row(parse(payload).history)
+        if name == "history" and not self.timed_row:
+            record = _record_in(payload)
+            row = {} if record is None else history_row(record.history)
             self.timed_row = row if "_runtime" in row else {}
 
     def _apply(self, portion: list[bytes]) -> None:
@@ -265,12 +266,12 @@ class _Readable:
         self._waiting.clear()
 
 
-def _is_noise(payload: bytes) -> bool:
+def _record_in(payload: bytes) -> Any:
+    """The record; None where the bytes of a frame are none, though its checksum is right."""
     try:
-        parse(payload)
+        return parse(payload)
     except HoldfastError:
-        return True
-    return False
+        return None
 
 
 def _clean(run_dir: RunDir, read: _Readable, found: Salvage) -> Iterator[bytes]:

@@ -24,6 +24,7 @@ __all__ = ["Salvage", "runtime_since", "salvage", "start_by_name"]
 
 _TEXT_CHARS = 32 << 10
 _NAMED = 6
+_YEAR_10000 = 253_402_300_800
 
 
 @dataclass
@@ -52,10 +53,15 @@ def salvage(run_dir: RunDir, replay: Replay) -> Salvage:
 
 def runtime_since(row: dict[str, Any]) -> float:
     """From when a row counts its ``_runtime``, in Unix seconds; 0 if it does not say."""
-    moment, runtime = row.get("_timestamp"), row.get("_runtime")
-    if isinstance(moment, (int, float)) and isinstance(runtime, (int, float)):
-        return float(moment - runtime)
-    return 0.0
+    moment, runtime = _seconds(row.get("_timestamp")), _seconds(row.get("_runtime"))
+    return 0.0 if moment is None or runtime is None else max(0.0, moment - runtime)
+
+
+def _seconds(value: object) -> float | None:
+    """A time as a clock says it: no text, no NaN or Infinity, which a script may have logged."""
+    if isinstance(value, (int, float)) and 0 <= value < _YEAR_10000:
+        return float(value)
+    return None
 
 
 def start_by_name(run_dir: RunDir) -> float:

@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
+from typing import NamedTuple
 
 from holdfast.errors import DamagedError, StorageError
 from holdfast.journal import HEADER, Frame, Gap, Reader
@@ -39,6 +40,15 @@ _MET = frozenset({"run", "artifact"})
 
 class ReplacedError(DamagedError):
     """The journal is another one than before, or shorter than what was read of it."""
+
+
+class _Waiting(NamedTuple):
+    """A gap that may still fill: where it is, when it was seen so first, how long the file was."""
+
+    start: int
+    end: int
+    since: float
+    size: int
 
 
 class _WholeReads(io.FileIO):
@@ -96,7 +106,7 @@ class Survey:
         self._first: bytes | None = None
         self._named: str | None = None
         self._marks: list[int] = []
-        self._gap_seen: tuple[int, int, float, int] | None = None
+        self._waiting: _Waiting | None = None
         self._settled = 0
         self._clock = clock
         self._identity: tuple[int, int] | None = None
@@ -267,17 +277,17 @@ class Survey:
 
     def _take_gap(self, gap: Gap, *, growing: bool) -> bool:
         if growing and gap.end > self._settled:
-            now = self._clock()
-            if self._gap_seen is None or self._gap_seen[:2] != (gap.start, gap.end):
-                self._gap_seen = (gap.start, gap.end, now, self.size)
-            if now - self._gap_seen[2] < _SETTLE_SECONDS:
+            now, seen = self._clock(), self._waiting
+            if seen is None or (seen.start, seen.end) != (gap.start, gap.end):
+                seen = self._waiting = _Waiting(gap.start, gap.end, now, self.size)
+            if now - seen.since < _SETTLE_SECONDS:
                 self.unsettled = True
                 self._reader = Reader(self._file, start=self.position)
                 return False
             # What the file had then has had its time too: a damaged journal waits once, not once
             # for each of its gaps.
-            self._settled = self._gap_seen[3]
-        self._gap_seen = None
+            self._settled = seen.size
+        self._waiting = None
         self.gaps.append((gap.start, gap.end))
         return True
 

@@ -253,9 +253,10 @@ class _Check:
         found.run = str(of.run)
         held = context.transport.position(of)
         what = f"holds {held:,} of {survey.position:,} bytes" if held else "holds nothing"
+        older = "this may be an older copy of the folder: verify the newer one"
         lacks = UnconfirmedError(
             f"{context.base_url} {what} of the journal, as {of.run}",
-            f"run `holdfast sync {self._run_dir.path}`",
+            older if held > survey.position else f"run `holdfast sync {self._run_dir.path}`",
         )
         # A relay may hold nothing of it any more, and know all the same that the server holds it.
         if held not in {0, survey.position}:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 from processes import Server, holdfast_command
-from sync.making import context, make_run
+from sync.making import append_rows, context, make_run, rows, start_run
 from sync.memory_server import MemoryServer, refused
 from sync.relay.running import SERVER as BEHIND
 from sync.relay.running import relay_before
@@ -15,6 +16,9 @@ from sync.test_deleted_real import delete
 
 from holdfast.errors import AuthError, UnreachableError
 from holdfast.ids import RunPath
+from holdfast.journal import Frame, Reader
+from holdfast.journal.framing import chunks as frame
+from holdfast.records import encode
 from holdfast.rundir import RunDir
 from holdfast.sync.doctor.examine import look_at_here
 from holdfast.sync.doctor.finding import Finding
@@ -94,6 +98,60 @@ def test_a_run_of_which_only_the_server_knows_that_it_was_deleted(tmp_path: Path
     assert [one.what for one in found] == ["deleted on the server"] * 2
     assert all(f"holdfast sync --again {one.path}" in one.cure for one in found)
     assert {one.path.name[-2:] for one in found if one.path} == {"r0", "ew"}
+
+
+def test_an_older_copy_of_a_folder(tmp_path: Path) -> None:
+    server = MemoryServer()
+    [run_dir] = synced(server, tmp_path, 1)
+    whole = run_dir.journal.read_bytes()
+    here = cut_back(run_dir)
+    [found] = looked(tmp_path, server)
+    assert (found.severity, found.path) == ("error", run_dir.path)
+    assert found.what == "this is an older copy of the folder: the server holds more of its journal"
+    assert f"{len(whole):,} bytes of the journal, the disk {here:,}" in found.evidence
+    run_dir.journal.write_bytes(whole)
+    assert looked(tmp_path, server) == []
+
+
+def cut_back(run_dir: RunDir) -> int:
+    """Put an older copy of a run in its place; returns where its last whole frame ends."""
+    with run_dir.journal.open("r+b") as file:
+        ends = [frame.end for frame in Reader(file) if isinstance(frame, Frame)]
+        file.truncate(ends[len(ends) // 2] + 3)
+    run_dir.receipt.unlink()
+    return ends[len(ends) // 2]
+
+
+def test_an_older_copy_of_a_folder_with_the_receipt_of_its_time(tmp_path: Path) -> None:
+    """A backup of a run that was confirmed as far as it was: its files are not those of then."""
+    server = MemoryServer()
+    run_dir = make_run(tmp_path / "runs", "aaaa", finished=False)
+    assert sync_run(context(server), run_dir).ok
+    shutil.copytree(run_dir.path, tmp_path / "backup")
+    here = run_dir.journal.stat().st_size
+    with run_dir.journal.open("ab") as file:
+        file.write(frame(encode.exit_record(0, 1), here))
+    assert sync_run(context(server), run_dir).ok
+    assert looked(tmp_path / "runs", server) == []
+    shutil.rmtree(run_dir.path)
+    (tmp_path / "backup").rename(run_dir.path)
+    [found] = looked(tmp_path / "runs", server)
+    assert (found.severity, found.path) == ("error", run_dir.path)
+    assert f"the disk {here:,}" in found.evidence
+
+
+def test_a_run_that_is_sent_while_it_is_looked_at(tmp_path: Path) -> None:
+    """Its journal has grown, and another process has sent it, since it was read here."""
+    server = MemoryServer()
+    run_dir, writer = start_run(tmp_path, "live")
+    append_rows(writer, rows(5))
+    pending = Pending()
+    list(look_at_here([tmp_path], SERVER, pending, lambda done, whole: None))
+    append_rows(writer, rows(5))
+    assert sync_run(context(server), run_dir).error is None
+    viewer = context(server).viewer
+    assert list(look_at_runs(Asked(server, viewer, SERVER, 20.0), pending)) == []
+    writer.close()
 
 
 def test_a_name_that_no_server_takes(tmp_path: Path) -> None:
@@ -183,6 +241,16 @@ def test_a_real_server(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stdout
         assert "· folders: deleted on the server" in done.stdout
         assert f"holdfast sync --again {gone.path}" in done.stdout
+        old = make_run(folder, "old", number=2)
+        assert holdfast_command("sync", str(old.path), server=server).returncode == 0
+        whole = old.journal.stat().st_size
+        here = cut_back(old)
+        done = holdfast_command("doctor", str(folder), server=server)
+        assert done.returncode == 1, done.stdout
+        assert "✗ server: this is an older copy of the folder" in done.stdout
+        assert f"the server holds {whole:,} bytes of the journal, the disk {here:,}" in done.stdout
+        done = holdfast_command("verify", "--server", str(old.path), server=server)
+        assert "this may be an older copy of the folder" in done.stderr
         make_run(folder, "shut", number=1, entity="nobodyhere")
         done = holdfast_command("doctor", str(folder), server=server)
     assert done.returncode == 1, done.stdout

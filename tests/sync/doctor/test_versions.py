@@ -19,7 +19,7 @@ def test_writers_are_counted_and_newer_ones_named() -> None:
     assert "wandb 0.31.0 (2)" in known.evidence
     assert "wandb before 0.18, which does not say (1)" in known.evidence
     assert "holdfast 0.2 (1)" in known.evidence
-    assert newer.evidence == "wandb 0.40.1"
+    assert newer.evidence == "wandb 0.40.1; tested: 0.12 to 0.31"
     assert {known.severity, newer.severity, unknown.severity} == {"ok", "note"}
     assert "3 records" in unknown.what
 

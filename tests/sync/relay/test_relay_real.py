@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -16,18 +16,12 @@ import pytest
 from processes import Server, environment
 from sync.making import append_rows, make_run, rows, start_run
 from sync.staging import artifact_record, files_of
+from waiting import until
 
 from holdfast.errors import HoldfastError
 from holdfast.records import encode
 
 HELD = "held by the relay at {url}, not yet at the server"
-
-
-def until(what: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 90
-    while not what():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.05)
 
 
 class Relay:

@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from holdfast.rundir.mounts import SHARED, Mount, mount_of
+from holdfast.rundir.mounts import Mount, mount_of
 from holdfast.sync.doctor.finding import Finding
 
 __all__ = ["look_at_filesystem"]
@@ -43,13 +43,11 @@ def look_at_filesystem(folder: Path, mounts: str | None = None) -> Iterator[Find
 
 def _kind(folder: Path, mount: Mount) -> Iterator[Finding]:
     evidence = f"{folder} lies on {mount.where}, type {mount.kind}"
-    kind = mount.kind.lower()
-    if kind in SHARED:
-        what = f"{SHARED[kind]}, a filesystem that several machines share"
+    if mount.shared_as:
+        what = f"{mount.shared_as}, a filesystem that several machines share"
         yield Finding(_SUBJECT, "note", what, evidence, _SEEN_LATE + _SILENCE, folder)
-    elif kind.startswith("fuse"):
-        name = kind.partition(".")[2] or "some"
-        what = f"FUSE ({name}): a program serves this filesystem"
+    elif mount.served_by:
+        what = f"FUSE ({mount.served_by}): a program serves this filesystem"
         cure = "locks and times may be its own; if a sync reads old bytes, sync where the disk is"
         yield Finding(_SUBJECT, "note", what, evidence, cure, folder)
     if "ro" in mount.options:

@@ -34,11 +34,17 @@ _NAMED = 3
 
 
 class Unsent(NamedTuple):
-    """A pending run: payload of its first ``run`` record (None without one), id of its journal."""
+    """A pending run.
+
+    Args:
+        run_dir: it. record: payload of its first ``run`` record, None without one.
+        journal: the id of its journal. position: the end of its last whole frame.
+    """
 
     run_dir: RunDir
     record: bytes | None
     journal: str
+    position: int
 
 
 class _Read(NamedTuple):
@@ -113,7 +119,7 @@ def _journal(run_dir: RunDir, pending: Pending) -> Generator[Finding, None, _Rea
         writer = writer_of(run_dir)
         if not (survey.bare and writer == "alive"):
             # Raises what is wrong with a journal that has no record.
-            unsent = Unsent(run_dir, survey.run_record, survey.journal)
+            unsent = Unsent(run_dir, survey.run_record, survey.journal, survey.position)
         if survey.gaps:
             lost = sum(end - start for start, end in survey.gaps)
             places = "1 place" if len(survey.gaps) == 1 else f"{len(survey.gaps)} places"

@@ -45,10 +45,11 @@ class Asked:
 
 
 class _Run(NamedTuple):
-    """A run, and the name by which the server is asked about it."""
+    """A run, the name by which the server is asked about it, and how far the disk has it."""
 
     run_dir: RunDir
     of: JournalPath
+    position: int
 
 
 def look_at_runs(server: Asked, pending: Pending) -> Iterator[Finding]:
@@ -92,12 +93,29 @@ def look_at_runs(server: Asked, pending: Pending) -> Iterator[Finding]:
 def _confirmed(run_dir: RunDir, server: str) -> Iterator[_Run]:
     kept = Kept.read(run_dir, server)
     if kept is not None:
-        yield _Run(run_dir, JournalPath(kept.receipt.run.path, kept.receipt.journal))
+        receipt = kept.receipt
+        yield _Run(run_dir, JournalPath(receipt.run.path, receipt.journal), receipt.position)
 
 
 def _unsent(unsent: Unsent, viewer: Viewer) -> _Run:
     of = address(unsent.record, unsent.run_dir, Wishes(), viewer.entity)
-    return _Run(unsent.run_dir, JournalPath(of, unsent.journal))
+    return _Run(unsent.run_dir, JournalPath(of, unsent.journal), unsent.position)
+
+
+def _older(run_dir: RunDir, here: int, held: int) -> Iterator[Finding]:
+    """What there is to say of a journal that only grows, if the server holds more of it.
+
+    Not of one that grew since it was read, while another process sends it.
+    """
+    try:
+        size = run_dir.journal.stat().st_size
+    except OSError:  # moved since it was looked at
+        return
+    if held > max(here, size):
+        what = "this is an older copy of the folder: the server holds more of its journal"
+        evidence = f"the server holds {held:,} bytes of the journal, the disk {here:,}"
+        cure = "sync the newer copy; if there is none, the server has all rows of this one"
+        yield Finding(_SUBJECT, "error", what, evidence, cure, run_dir.path)
 
 
 def _ask(server: Asked, runs: Sequence[_Run]) -> Generator[Finding, None, set[RunDir]]:
@@ -108,7 +126,7 @@ def _ask(server: Asked, runs: Sequence[_Run]) -> Generator[Finding, None, set[Ru
     deleted: set[RunDir] = set()
     late = time.monotonic() + server.timeout
     asked = 0
-    for run_dir, of in [*first.values(), *rest]:
+    for run_dir, of, position in [*first.values(), *rest]:
         if of.run.entity in closed:
             continue
         if asked == _MOST or time.monotonic() > late:
@@ -117,7 +135,7 @@ def _ask(server: Asked, runs: Sequence[_Run]) -> Generator[Finding, None, set[Ru
             break
         asked += 1
         try:
-            server.transport.position(of)
+            yield from _older(run_dir, position, server.transport.position(of))
         except AuthError as error:
             closed[of.run.entity] = error
         except HoldfastError as error:

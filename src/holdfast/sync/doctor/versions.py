@@ -53,7 +53,8 @@ class Written:
         if newer:
             what = "a writer is newer than any that this Holdfast was tested with"
             cure = "sync as usual: records travel as they are, and the server keeps them"
-            found.append(Finding(_SUBJECT, "note", what, ", ".join(newer), cure))
+            evidence = f"{', '.join(newer)}; tested: 0.12 to {_NEWEST[0]}.{_NEWEST[1]}"
+            found.append(Finding(_SUBJECT, "note", what, evidence, cure))
         for journal, count in self._unknown.items():
             what = f"{count:,} records are of kinds that this Holdfast does not know"
             cure = "they are sent as they are; install a newer Holdfast at the server to see them"
