@@ -48,11 +48,12 @@ class Stat(NamedTuple):
 
 
 class ConsoleText(NamedTuple):
-    """Text as it was written to ``stdout`` or ``stderr``; not always whole lines."""
+    """Text as written to a stream, not always whole lines; a label if clients share a journal."""
 
     timestamp: float
     stream: str
     text: str
+    label: str = ""
 
 
 class _Between(NamedTuple):
@@ -446,7 +447,8 @@ class Replay:
 
     def _output(self, record: Any, applied: Applied) -> None:
         stream = _STREAMS.get(record.output_type, "stdout")
-        applied.console.append(ConsoleText(seconds(record.timestamp), stream, record.line))
+        text = ConsoleText(seconds(record.timestamp), stream, record.line, record.label)
+        applied.console.append(text)
 
     def _output_logger(self, record: Any, applied: Applied) -> None:
         applied.console.append(ConsoleText(0.0, "stdout", record.line))
