@@ -201,6 +201,7 @@ def test_clients_try_again_when_the_server_is_busy(
         b"[]",
         b"null",
         b"{}",
+        b'{"query": "{viewer{id}}", "query": "{viewer{entity}}"}',
         b'{"query": 1}',
         b'{"query": "{viewer{id}}", "variables": 3}',
         b'{"query": "{viewer{id}}", "operationName": 3}',
