@@ -50,6 +50,22 @@ def test_a_document_that_cannot_be_read_is_refused(graph: Graph) -> None:
     assert graph.errors("{viewer", 400) == ["Syntax Error: Expected Name, found <EOF>."]
 
 
+@pytest.mark.parametrize(
+    ("document", "what"),
+    [
+        ("query GetOrgAutomations {viewer {triggers {id}}}", "automations"),
+        ("mutation pushToRunQueueByName {pushToRunQueueByName {runQueueItemId}}", "launch"),
+        ("query GetTeamEntity {viewer {available}}", "teams"),
+    ],
+)
+def test_what_is_not_served_is_named_before_the_words_that_clients_match(
+    graph: Graph, document: str, what: str
+) -> None:
+    named, standard = graph.errors(document)
+    assert named.startswith(f"this Holdfast server does not serve {what} yet")
+    assert standard.startswith("Cannot query field")
+
+
 @pytest.mark.parametrize("value", [None, 1, ["a"], {"a": 1}, True])
 def test_a_variable_of_another_type_is_refused(graph: Graph, value: Any) -> None:
     [said] = graph.errors("query($n: String!){project(name: $n){id}}", 400, n=value)

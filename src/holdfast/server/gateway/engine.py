@@ -57,6 +57,18 @@ _MALFORMED = frozenset({400, 422})
 """What a change cannot be, such as a path that leaves the run: 400. Of a question it is told in an
 answer of 200, for clients up to 0.24 print nothing of what a 400 says."""
 
+_LATER = {
+    "automation": "automations",
+    "integration": "integrations",
+    "launchagent": "launch",
+    "runqueue": "launch",
+    "registr": "registries",
+    "team": "teams",
+    "invite": "teams",
+    "serviceaccount": "teams",
+}
+"""What is not served, by a part of the names that W&B's clients give their operations about it."""
+
 _SCALARS: dict[str, tuple[type, ...]] = {
     "JSONString": (str,),
     "DateTime": (str,),
@@ -139,7 +151,7 @@ class Engine:
         _check_depth(document)
         errors = validate(self._schema, document, max_errors=_MAX_ERRORS)
         if errors:
-            standard = [_standard(error.message) for error in errors]
+            standard = _named_for(document) + [_standard(error.message) for error in errors]
             # Up to 0.24 clients look for these words in an answer of status 200 only.
             raise _InvalidError(self._unserved_in(document) or standard, status=200)
         with self._lock:
@@ -176,6 +188,17 @@ def _status(error: GraphQLError, changes: bool) -> int:
         isinstance(cause, RefusedError) and cause.status in _MALFORMED
     )
     return 400 if changes and malformed else 200
+
+
+def _named_for(document: DocumentNode) -> list[str]:
+    """What is not served and not in the schema either, by the name that a client's document has."""
+    names = [
+        one.name.value.lower()
+        for one in document.definitions
+        if isinstance(one, OperationDefinitionNode) and one.name is not None
+    ]
+    found = [what for part, what in _LATER.items() if any(part in name for name in names)]
+    return [str(_refusal_of(what)) for what in dict.fromkeys(found)]
 
 
 def _is_mutation(document: DocumentNode) -> bool:
