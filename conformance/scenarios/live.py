@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from typing import Any
 
 from conformance.cell import Cell
@@ -119,7 +120,17 @@ def _shared(cell: Cell) -> None:
         ]
         if rows != wanted:
             raise MismatchError(f"the rows of writer {rank} are others, or in another order")
+    _expect_labels((line.label, line.text) for line in cell.run(run_id).logs())
+    if (read := cell.told(first)["console"]) is not None:
+        _expect_labels((label, text) for label, text in read)
     cell.check({"id": run_id, "state": "finished", "exit_code": 0})
+
+
+def _expect_labels(console: Iterable[tuple[str, str]]) -> None:
+    """Each line says which writer printed it."""
+    printed = sorted(line for line in console if line[1].endswith("] printed"))
+    if printed != [(f"rank_{rank}", f"[{rank}] printed") for rank in range(_WRITERS)]:
+        raise MismatchError(f"the console says {printed}")
 
 
 def _no_shared_mode(client: Client) -> str:

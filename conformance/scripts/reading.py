@@ -6,6 +6,7 @@ import json
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,7 @@ def one_run(run: Any, truth: dict[str, Any]) -> None:
         ("x", "y"),
     )
     expect("url", run.url.endswith(f"/runs/{run.id}"), True)
+    expect("artifacts", [*run.used_artifacts(), *run.logged_artifacts()], [])
 
 
 def history(run: Any, rows: list[dict[str, Any]]) -> None:
@@ -196,12 +198,33 @@ def lists(api: Any, place: str, truths: list[dict[str, Any]]) -> None:
     expect("$and", listed({"$and": [{"config.kind": "b"}, {"group": "group1"}]}), [ids[1], ids[3]])
     expect("$regex", listed({"display_name": {"$regex": "run [12]"}}), ids[1:3])
     expect("$ne", listed({"display_name": {"$ne": "run 1"}}), [ids[0], ids[2], ids[3]])
+    expect("$all", listed({"tags": {"$all": ["all", "tag2"]}}), [ids[2]])
+    expect("$size", listed({"tags": {"$size": 2}}), ids)
+    expect("$contains", listed({"display_name": {"$contains": "un 3"}}), [ids[3]])
+    expect("$nin", listed({"config.number": {"$nin": [0, 3]}}), ids[1:3])
+    expect("$nor", listed({"$nor": [{"config.number": 0}, {"tags": "tag3"}]}), ids[1:3])
+    expect("$not", listed({"config.number": {"$not": {"$lt": 2}}}), ids[2:])
+    expect("$mod", listed({"config.number": {"$mod": [2, 1]}}), [ids[1], ids[3]])
+    expect("$type", listed({"config.kind": {"$type": "string"}}), ids)
+    expect("$elemMatch", listed({"tags": {"$elemMatch": {"$gt": "tag1"}}}), ids[2:])
+    expect("$options", listed({"group": {"$regex": "^GROUP1", "$options": "i"}}), [ids[1], ids[3]])
+    refused(lambda: listed({"config.kind": {"$near": 1}}), "'$near'")
     expect("state", listed({"state": "crashed"}), [])
     expect("by loss", listed(order="-summary_metrics.loss"), ids[::-1])
     expect("by config", listed(order="+config.nested.value.lr"), ids[::-1])
     expect("len", len(api.runs(place)), RUNS)
     names = [project.name for project in api.projects(place.split("/", maxsplit=1)[0])]
     expect("projects", place.split("/")[1] in names, True)
+
+
+def refused(ask: Callable[[], Any], word: str) -> None:
+    """A question of which the client says why it is not answered."""
+    try:
+        found = ask()
+    except Exception as error:  # noqa: BLE001 - its class differs from version to version
+        expect(f"an error of the server that has {word}", word in str(error), True)
+    else:
+        expect(f"no answer to a question with {word}", found, None)
 
 
 def edits(api: Any, place: str, run_id: str) -> None:

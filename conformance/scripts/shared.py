@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 import wandb
 
@@ -11,7 +12,7 @@ from conformance.scripts.telling import options, tell
 
 
 def main() -> None:
-    """Log ``rows`` rows as writer ``rank``; the first one ends last.
+    """Log ``rows`` rows and print as writer ``rank``; the one that waits reads the console.
 
     Options: ``id``, ``rank``, ``rows``, ``wait_for`` (a file that says that the others are done).
     """
@@ -25,6 +26,7 @@ def main() -> None:
     )
     run = wandb.init(project=asked["project"], id=asked["id"], settings=settings)
     rows = [{"rank": rank, "value": i / 3, f"only_{rank}": i} for i in range(asked["rows"])]
+    print(f"[{rank}] printed")
     for row in rows:
         run.log(row)
         time.sleep(0.02)
@@ -34,7 +36,15 @@ def main() -> None:
             raise SystemExit("the other writers did not end")
         time.sleep(0.1)
     run.finish()
-    tell({"id": run.id, "rows": rows})
+    tell({"id": run.id, "rows": rows, "console": console(run) if asked["wait_for"] else None})
+
+
+def console(run: Any) -> list[tuple[str, str]] | None:
+    """Label and text of each line, as the client reads them; None where it cannot."""
+    read = wandb.Api().run(f"{run.entity}/{run.project}/{run.id}")
+    if not hasattr(read, "console_logs"):
+        return None
+    return [(line.label, line.content) for line in read.console_logs()]
 
 
 if __name__ == "__main__":

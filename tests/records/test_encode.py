@@ -220,6 +220,8 @@ def test_output(stream: str, number: int) -> None:
     assert found.output_type == number
     assert found.line == "a\r\x1b[31m\\udc80"
     assert (found.timestamp.seconds, found.timestamp.nanos) == (12, 500_000_000)
+    assert found.label == ""
+    assert body(encode.output(stream, "a", 12.5, "rank_3"), "output_raw").label == "rank_3"
 
 
 @given(st.floats(-1e11, 1e11))

@@ -437,16 +437,16 @@ def test_console_text_of_every_age() -> None:
     applied = Replay().apply(
         [
             encode.output("stdout", "a", 1.5),
-            encode.output("stderr", "b", 2.0),
+            encode.output("stderr", "b", 2.0, "rank_1"),
             made("output", output_type=1, line="old"),
             made("output_logger", line="logger"),
         ]
     )
     assert [tuple(text) for text in applied.console] == [
-        (1.5, "stdout", "a"),
-        (2.0, "stderr", "b"),
-        (0.0, "stdout", "old"),
-        (0.0, "stdout", "logger"),
+        (1.5, "stdout", "a", ""),
+        (2.0, "stderr", "b", "rank_1"),
+        (0.0, "stdout", "old", ""),
+        (0.0, "stdout", "logger", ""),
     ]
 
 

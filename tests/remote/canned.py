@@ -109,7 +109,7 @@ class Canned:
 
     def _console(self, query: dict[str, str]) -> dict[str, Any]:
         lines = [
-            {"number": n, "stream": "stdout", "timestamp": 1.0, "text": f"line {n}"}
+            {"number": n, "stream": "stdout", "label": "", "timestamp": 1.0, "text": f"line {n}"}
             for n in range(2500)
         ]
         start, limit = int(query["after"]), int(query["limit"])

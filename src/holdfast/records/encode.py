@@ -41,7 +41,7 @@ __all__ = [
 _HISTORY, _SUMMARY, _CONFIG, _FILES, _STATS, _ALERT = 2, 3, 5, 6, 7, 10
 _TELEMETRY, _METRIC, _OUTPUT_RAW, _RUN, _EXIT = 11, 12, 13, 17, 18
 _HEADER, _PREEMPTING, _ENVIRONMENT = 21, 23, 26
-_WRITER_INFO = _OPEN_ROW = _CLEARED = _JOB = 1000
+_WRITER_INFO = _OPEN_ROW = _CLEARED = _JOB = _OUTPUT_LABEL = 1000
 _STREAM_COUNTS = 1001
 _PAUSED = _LABEL = 1002
 _RUNTIME_SINCE = 1003
@@ -183,10 +183,14 @@ def summary(update: Mapping[str, Any], remove: Iterable[str] = ()) -> bytes:
     return _sub(_SUMMARY, _items(1, update) + b"".join(_sub(2, _text(1, key)) for key in remove))
 
 
-def output(stream: str, text: str, timestamp: float) -> bytes:
-    """What was written to ``stdout`` or ``stderr``, as it was written: fragments of lines too."""
+def output(stream: str, text: str, timestamp: float, label: str = "") -> bytes:
+    """What was written to ``stdout`` or ``stderr``, as it was written: fragments of lines too.
+
+    ``label`` says which of several clients printed it, where they share a journal.
+    """
     kind = 1 if stream == "stdout" else 0
     body = _int(1, kind) + _sub(2, _timestamp(timestamp)) + _text(3, text)
+    body += _text(_OUTPUT_LABEL, label)
     return _sub(_OUTPUT_RAW, body)
 
 

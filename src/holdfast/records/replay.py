@@ -48,11 +48,12 @@ class Stat(NamedTuple):
 
 
 class ConsoleText(NamedTuple):
-    """Text as it was written to ``stdout`` or ``stderr``; not always whole lines."""
+    """Text as written to a stream, not always whole lines; a label if clients share a journal."""
 
     timestamp: float
     stream: str
     text: str
+    label: str = ""
 
 
 class _Between(NamedTuple):
@@ -136,7 +137,7 @@ class Replay:
 
     @property
     def rewound_to(self) -> int | None:
-        """The last step of earlier journals that still counts; None when all do."""
+        """The last step of earlier journals that counts (event files: -1); None when all do."""
         run = self.run
         rewound = run is not None and run.branch_run and run.branch_run == run.run_id
         return run.branch_step if run is not None and rewound else None
@@ -363,7 +364,6 @@ class Replay:
             resumed=record.resumed,
             starting_step=record.starting_step,
             sweep_id=record.sweep_id,
-            # made of event files, from their start on: rows of earlier journals count no more
             branch_run=record.run_id if record.events_read else record.branch_point.run,
             branch_step=-1 if record.events_read else float_step(record.branch_point.value),
             label=record.label,
@@ -447,7 +447,8 @@ class Replay:
 
     def _output(self, record: Any, applied: Applied) -> None:
         stream = _STREAMS.get(record.output_type, "stdout")
-        applied.console.append(ConsoleText(seconds(record.timestamp), stream, record.line))
+        text = ConsoleText(seconds(record.timestamp), stream, record.line, record.label)
+        applied.console.append(text)
 
     def _output_logger(self, record: Any, applied: Applied) -> None:
         applied.console.append(ConsoleText(0.0, "stdout", record.line))

@@ -25,12 +25,16 @@ _CONSOLE_PAGE = 1000
 
 
 class ConsoleLine(NamedTuple):
-    """One line of a run's console; ``stream`` is ``stdout`` or ``stderr``."""
+    """One line of a run's console; ``stream`` is ``stdout`` or ``stderr``.
+
+    ``label`` says whose it is, of a run that several writers write side by side.
+    """
 
     number: int
     stream: str
     timestamp: float | None
     text: str
+    label: str = ""
 
 
 class Run:
@@ -227,7 +231,8 @@ class Run:
                 # The first line of a page is the last of the one before: it may have changed.
                 if line["number"] > given:
                     given = line["number"]
-                    yield ConsoleLine(given, line["stream"], line["timestamp"], line["text"])
+                    moment, label = line["timestamp"], line["label"]
+                    yield ConsoleLine(given, line["stream"], moment, line["text"], label)
             if said["next"] is None or said["next"] <= after:
                 return
             after = said["next"]

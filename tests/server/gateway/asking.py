@@ -27,14 +27,16 @@ class Graph:
         data: dict[str, Any] = body["data"]
         return data
 
-    def errors(self, document: str, **variables: Any) -> list[str]:
+    def errors(self, document: str, status: int = 200, /, **variables: Any) -> list[str]:
         """The messages of an answer that has errors."""
-        return [error["message"] for error in self.body(document, **variables)["errors"]]
+        body = self.body(document, status, **variables)
+        return [error["message"] for error in body["errors"]]
 
-    def body(self, document: str, **variables: Any) -> dict[str, Any]:
-        """The whole answer, which has status 200 whatever it says."""
+    def body(self, document: str, status: int = 200, /, **variables: Any) -> dict[str, Any]:
+        """The whole answer, which has this status."""
         said = {"query": document, "variables": variables or None, "operationName": ""}
         answer = self._site.ask("POST", "/graphql", json=said)
-        assert answer.status_code == 200, answer.text
+        assert answer.status_code == status, answer.text
         body: dict[str, Any] = answer.json()
+        assert body.get("error") == (body["errors"][0]["message"] if status != 200 else None)
         return body

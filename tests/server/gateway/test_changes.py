@@ -16,6 +16,7 @@ from holdfast.ids import RunPath
 from holdfast.journal import scan_payloads
 from holdfast.records import encode
 from holdfast.records.decode import kind, parse
+from holdfast.server.gateway.names import make_id
 from holdfast.server.query import Queries, RowsRequest
 
 
@@ -182,11 +183,11 @@ def test_a_session_that_is_told_and_brought_counts_once(
     assert (run["name"], run["config"]) == ("changed", {"lr": 2})
 
 
-def rewind(client: Client, step: float, metric: str = "_step") -> dict[str, Any]:
+def rewind(client: Client, step: float, metric: str = "_step", status: int = 200) -> dict[str, Any]:
     query = """mutation M($input: RewindRunInput!) {
         rewindRun(input: $input) { rewoundRun { name historyLineCount summaryMetrics } } }"""
     given = {"runName": "r1", "projectName": "digits", "metricName": metric, "metricValue": step}
-    return client.graphql(query, input=given)
+    return client.graphql(query, status, input=given)
 
 
 def test_a_rewound_run_goes_on_from_a_step(client: Client) -> None:
@@ -212,7 +213,7 @@ def test_a_rewound_run_goes_on_from_a_step(client: Client) -> None:
 )
 def test_a_run_is_rewound_to_a_step_only(client: Client, step: float, metric: str) -> None:
     client.upsert()
-    assert "cannot be rewound" in rewind(client, step, metric)["errors"][0]["message"]
+    assert "cannot be rewound" in rewind(client, step, metric, 400)["error"]
 
 
 def urls(client: Client, *names: str) -> list[str]:
@@ -281,8 +282,8 @@ def test_a_file_of_a_run_that_a_sender_brought(site: Site, client: Client) -> No
 def test_a_file_that_leaves_the_run_has_no_url(client: Client, name: str) -> None:
     client.upsert()
     query = "mutation M($i: CreateRunFilesInput!) { createRunFiles(input: $i) { runID } }"
-    body = client.graphql(query, i={"projectName": "digits", "runName": "r1", "files": [name]})
-    assert body["errors"]
+    given = {"projectName": "digits", "runName": "r1", "files": ["good.txt", name]}
+    assert "file" in client.graphql(query, 400, i=given)["error"]
 
 
 def test_an_alert_is_kept(client: Client) -> None:
@@ -363,7 +364,6 @@ def test_a_project_is_made(client: Client) -> None:
         *({"summaryMetrics": text} for text in ("{", "[]")),
         *({"name": name} for name in ("a/b", "..", " x", "a" * 1000)),
         {"modelName": "a/b"},
-        {"entityName": "somebody"},
         {"id": "nonsense"},
         {"id": "UnVuOmE6Yg=="},
     ],
@@ -371,9 +371,36 @@ def test_a_project_is_made(client: Client) -> None:
 def test_what_cannot_be_is_told(client: Client, said: dict[str, Any]) -> None:
     whole = {"name": "r1", "modelName": "digits", **said}
     query = "mutation M($input: UpsertBucketInput!) { upsertBucket(input: $input) { inserted } }"
-    [error] = client.graphql(query, input=whole)["errors"]
-    assert "failed:" not in error["message"]
+    assert "failed:" not in client.graphql(query, 400, input=whole)["error"]
     assert client.site.held.table("runs") == []
+
+
+def test_runs_of_another_user_are_refused(site: Site, client: Client) -> None:
+    """Whether a change names them or gives their id."""
+    client.upsert(notes="theirs")
+    before = site.held.table("runs"), site.held.table("journals")
+    stranger = site.users.add("stranger")
+    named = {"entityName": "team", "projectName": "digits", "runName": "r1"}
+    by_id = {"id": make_id("Run", *client.path)}
+    for name, given in [
+        ("upsertBucket", {"entityName": "team", "modelName": "digits", "name": "r1"}),
+        ("upsertBucket", {**by_id, "notes": "mine"}),
+        ("createRunFiles", {**named, "files": ["a.txt"]}),
+        ("markRunFilesUploaded", {**named, "files": ["a.txt"]}),
+        ("deleteFiles", {"files": [make_id("File", *client.path, "a.txt")]}),
+        ("notifyScriptableRunAlert", {**named, "title": "a", "text": "b"}),
+        ("rewindRun", {**named, "metricName": "_step", "metricValue": 0}),
+        ("stopRun", by_id),
+        ("deleteRun", by_id),
+        ("upsertModel", {"entityName": "team", "name": "new"}),
+    ]:
+        kind = f"{name[0].upper()}{name[1:]}Input!"
+        query = f"mutation M($i: {kind}) {{ {name}(input: $i) {{ __typename }} }}"
+        said = {"query": query, "variables": {"i": given}}
+        answer = site.ask("POST", "/graphql", json=said, key=stranger)
+        assert answer.status_code == 403, (name, answer.text)
+        assert "user 'stranger' may not write into 'team'" in answer.json()["error"], name
+    assert (site.held.table("runs"), site.held.table("journals")) == before
 
 
 @pytest.mark.parametrize(

@@ -344,12 +344,38 @@ def test_lines_of_two_streams_are_rewritten(client: Client) -> None:
     ]
 
 
+def test_lines_of_several_clients_keep_apart(client: Client) -> None:
+    """Each rewrites its own lines, whatever others printed meanwhile."""
+
+    def said(label: str, *texts: str) -> list[str]:
+        moment = "2026-11-21T12:00:00.5"
+        return [json.dumps({"ts": moment, "label": label, "content": text}) for text in texts]
+
+    client.take(posted(output=(0, said("rank_0", "10%"))), client="a")
+    client.take(posted(output=(0, said("rank_1", "[x] 20%", "on"))), client="b")
+    client.take(posted(output=(0, said("rank_0", "done", "end"))), client="a")
+    client.take(posted(output=(0, said("rank_1", "[x] 30%"))), client="b")
+    page = client.site.get("/".join(("/api/v1/runs", *client.path, "console"))).json()
+    assert [(line["label"], line["text"]) for line in page["lines"]] == [
+        ("rank_0", "done"),
+        ("rank_1", "[x] 30%"),
+        ("rank_1", "on"),
+        ("rank_0", "end"),
+    ]
+    document = """query($p: String, $r: String!) {project(name: $p, entityName: "team") {
+        run(name: $r) {logLines(first: 9) {edges {node {label line}}}}}}"""
+    answer = client.graphql(document, p=client.path.project, r=client.path.run_id)
+    nodes = [edge["node"] for edge in answer["data"]["project"]["run"]["logLines"]["edges"]]
+    assert nodes == [{"label": one["label"], "line": one["text"]} for one in page["lines"]]
+
+
 def test_lines_of_every_form(client: Client) -> None:
     said = [
         "no time",
         "2026-11-21T12:00:00.5 text",
         "2026-11-21T12:00:00 text\n",
         '{"ts": "2026-11-21T12:00:00.5", "level": "error", "content": "structured"}',
+        '{"ts": "2026-11-21T12:00:00.5", "label": 1, "content": "of nobody"}',
         '{"a": 1}',
         "2026-99-99T99:99:99 text",
     ]
@@ -359,6 +385,7 @@ def test_lines_of_every_form(client: Client) -> None:
         ("stdout", "text"),
         ("stdout", "text"),
         ("stderr", "structured"),
+        ("stdout", "of nobody"),
         ("stdout", '{"a": 1}'),
         ("stdout", "text"),
     ]

@@ -108,12 +108,14 @@ def test_system_samples(filled: Fill) -> None:
     assert filled.held.run()["metric_keys"]["system"] == {"cpu": "number", "gpu.0.temp": "number"}
 
 
-def test_console_text(filled: Fill) -> None:
+@pytest.mark.parametrize("label", ["", "rank_1"])
+def test_console_text(filled: Fill, label: str) -> None:
     texts = [("stdout", f"line {i}\n") for i in range(5)] + [("stderr", "ünï\x1b[0m\r")]
-    written = [encode.output(*text, START + i) for i, text in enumerate(texts)]
+    written = [encode.output(*text, START + i, label) for i, text in enumerate(texts)]
     filled.send(journal_of([{"a": 1}], before=written))
     found = list(read_console(filled.held.sources(), filled.held.blobs))
     assert [(text.stream, text.text) for text in found] == texts
+    assert [text.label for text in found] == [label] * 6
     assert [text.timestamp for text in found] == [START + i for i in range(6)]
 
 

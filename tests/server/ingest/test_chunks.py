@@ -6,7 +6,7 @@ import itertools
 import math
 import random
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +21,6 @@ from holdfast.records.encode import HistoryEncoder, MetricDef
 from holdfast.records.schema import Record
 from holdfast.server.history import read_columns, read_console
 from holdfast.server.ingest import PositionMismatch, chunks, segments
-
-
-@pytest.fixture
-def held(tmp_path: Path) -> Iterator[Held]:
-    server = Held(tmp_path)
-    yield server
-    server.close()
 
 
 def send(held: Held, made: Made, frames: int = 10_000, run: RunPath = RUN) -> None:

@@ -4,32 +4,16 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from server.held import RUN, Held
-from server.making import Made, claim_of, journal_of
+from server.making import Made, claim_of
 
 from holdfast.errors import NotFoundError, RefusedError
 from holdfast.server.ingest.base import INLINE_BYTES
 from holdfast.wire import FileEntry, PartAnswer, digest_of
 
 ENTITY = RUN.entity
-
-
-@pytest.fixture
-def held(tmp_path: Path) -> Iterator[Held]:
-    server = Held(tmp_path)
-    yield server
-    server.close()
-
-
-@pytest.fixture
-def made(held: Held) -> Made:
-    made = journal_of([{"a": 1}])
-    held.ingest.chunk(RUN, made.journal, 0, made.data, "gone")
-    return made
 
 
 def entry(path: str, data: bytes) -> FileEntry:

@@ -4,31 +4,15 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from server.held import RUN, Held
-from server.making import Made, journal_of
+from server.making import Made
 
 from holdfast.server.ingest import packs, upkeep
 from holdfast.server.ingest.base import Base
 from holdfast.server.query import Queries
 from holdfast.wire import FileEntry, digest_of
-
-
-@pytest.fixture
-def held(tmp_path: Path) -> Iterator[Held]:
-    server = Held(tmp_path)
-    yield server
-    server.close()
-
-
-@pytest.fixture
-def made(held: Held) -> Made:
-    made = journal_of([{"a": 1}])
-    held.ingest.chunk(RUN, made.journal, 0, made.data, "gone")
-    return made
 
 
 def name(held: Held, made: Made, files: dict[str, bytes]) -> None:

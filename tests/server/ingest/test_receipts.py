@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from server.held import RUN, Held
@@ -14,13 +12,6 @@ from holdfast.errors import NotFoundError
 from holdfast.records import encode
 from holdfast.server.ingest import ClaimMismatch
 from holdfast.wire import FileEntry, digest_of
-
-
-@pytest.fixture
-def held(tmp_path: Path) -> Iterator[Held]:
-    server = Held(tmp_path)
-    yield server
-    server.close()
 
 
 def test_a_receipt_says_what_is_held(held: Held) -> None:

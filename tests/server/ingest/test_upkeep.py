@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from server.held import RUN, Held
@@ -15,13 +13,6 @@ from sqlalchemy import text
 from holdfast.server.ingest import upkeep
 from holdfast.server.ingest.base import Base
 from holdfast.wire import FileEntry, digest_of
-
-
-@pytest.fixture
-def held(tmp_path: Path) -> Iterator[Held]:
-    server = Held(tmp_path)
-    yield server
-    server.close()
 
 
 def test_idle_tails_are_written_out(held: Held) -> None:

@@ -55,6 +55,7 @@ def test_console_lines_by_page(site: Site, flushed: bool) -> None:
     assert page["lines"][2] == {
         "number": 2,
         "stream": "stderr",
+        "label": "",
         "timestamp": START + 2,
         "text": "Error",
     }

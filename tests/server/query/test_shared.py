@@ -98,8 +98,8 @@ def test_the_console_says_whose_a_line_is(site: Site, settle: Any) -> None:
         site.sync(writer(rank, range(1)))
     settle()
     lines = site.get(f"{RUN_PATH}/console").json()["lines"]
-    assert [line["text"] for line in lines] == [
-        f"[rank_{rank}] from {rank}" for _ in range(2) for rank in range(2)
+    assert [(line["label"], line["text"]) for line in lines] == [
+        (f"rank_{rank}", f"from {rank}") for _ in range(2) for rank in range(2)
     ]
 
 

@@ -129,6 +129,8 @@ export interface Line {
 export interface ConsoleLine {
   number: number;
   stream: "stdout" | "stderr";
+  /** Whose it is, of a run with several writers; else empty. */
+  label: string;
   timestamp: number | null;
   text: string;
 }

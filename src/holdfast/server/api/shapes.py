@@ -260,10 +260,11 @@ class Rows:
 
 @dataclass
 class ConsoleLine:
-    """A line of a console."""
+    """A line of a console; ``label`` says whose it is, of a run with several writers."""
 
     number: int
     stream: str
+    label: str
     timestamp: float
     text: str
 

@@ -21,6 +21,7 @@ from holdfast.wire.headers import RETRY_AFTER
 __all__ = ["answer", "refusal"]
 
 _RETRY_SECONDS = "2"
+_LATER = frozenset({429, 503, 507})
 _CODES: dict[type[HoldfastError], str] = {
     UsageError: "bad_request",
     NotFoundError: "not_found",
@@ -30,12 +31,18 @@ _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 def answer(value: Any, status: int = 200) -> Response:
-    """A JSON answer; numbers that JSON cannot say become the words that W&B's server sends."""
+    """A JSON answer; numbers that JSON cannot say become the words that W&B's server sends.
+
+    With a status that asks for another try, it says when.
+    """
     try:
         text = json.dumps(value, separators=(",", ":"), allow_nan=False)
     except ValueError:
         text = json.dumps(_finite(value), separators=(",", ":"))
-    return Response(text, status, media_type="application/json")
+    response = Response(text, status, media_type="application/json")
+    if status in _LATER:
+        response.headers[RETRY_AFTER] = _RETRY_SECONDS
+    return response
 
 
 def refusal(error: Exception, where: str) -> Response:
@@ -51,8 +58,6 @@ def refusal(error: Exception, where: str) -> Response:
     response = answer({"error": message, "errors": [{"message": message}]}, status)
     if status == 401:
         response.headers["WWW-Authenticate"] = 'Basic realm="holdfast"'
-    if status in {429, 503, 507}:
-        response.headers[RETRY_AFTER] = _RETRY_SECONDS
     return response
 
 

@@ -28,11 +28,12 @@ _MARK = 7
 
 
 class ConsoleLine(NamedTuple):
-    """A line of the console: when, from which stream."""
+    """A line of the console: when, from which stream, of which of several clients."""
 
     timestamp: float
     stream: str
     text: str
+    label: str = ""
 
 
 def read_lines(lines: Sequence[str], now: float) -> list[ConsoleLine]:
@@ -55,7 +56,13 @@ def _read(line: str, now: float) -> ConsoleLine:
             said = {}
         if isinstance(said.get("content"), str) and isinstance(said.get("ts"), str):
             stream = "stderr" if said.get("level") == "error" else "stdout"
-            return ConsoleLine(_seconds(said["ts"].rstrip("Z"), now), stream, said["content"])
+            label = said.get("label")
+            return ConsoleLine(
+                _seconds(said["ts"].rstrip("Z"), now),
+                stream,
+                said["content"],
+                label if isinstance(label, str) else "",
+            )
     return ConsoleLine(now, "stdout", line)
 
 
@@ -95,13 +102,14 @@ def written(
     for number, line in enumerate(lines, posted.offset):
         mark = marks_of([line])
         if number >= held:
-            records.append(encode.output(line.stream, f"{line.text}\n", line.timestamp))
+            text = f"{line.text}\n"
+            records.append(encode.output(line.stream, text, line.timestamp, line.label))
             known.append(mark)
         elif number >= first and known[number - first] != mark:
             letter = known[number - first][0]
             up = sum(one[0] == letter for one in known[number - first : held - first])
             stream = "stdout" if letter == "o" else "stderr"
             text = f"\x1b[{up}A\r\x1b[2K{line.text}\x1b[{up}B\r"
-            records.append(encode.output(stream, text, line.timestamp))
+            records.append(encode.output(stream, text, line.timestamp, line.label))
             known[number - first] = letter + mark[1:]
     return records, "".join(known[-_REACH:])

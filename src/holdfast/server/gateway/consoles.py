@@ -56,7 +56,7 @@ def _line(line: Mapping[str, Any]) -> dict[str, Any]:
         "number": line["number"],
         "timestamp": iso_exact(line["timestamp"]),
         "level": "error" if line["stream"] == "stderr" else "",
-        "label": "",
+        "label": line["label"],
         "line": line["text"],
     }
 

@@ -28,6 +28,7 @@ from graphql import (
     GraphQLSchema,
     InlineFragmentNode,
     OperationDefinitionNode,
+    OperationType,
     SelectionSetNode,
     build_schema,
     execute_sync,
@@ -36,7 +37,7 @@ from graphql import (
     validate,
 )
 
-from holdfast.errors import HoldfastError, RefusedError
+from holdfast.errors import HoldfastError, RefusedError, UsageError
 from holdfast.server.gateway.context import Context, Fields, Resolver
 
 __all__ = ["Engine", "Outcome"]
@@ -47,9 +48,26 @@ _MAX_DEPTH = 20
 _MAX_ERRORS = 20
 _MAX_KEPT = 256
 
-_BY_STATUS = frozenset({410, 429, 503, 507})
-"""Refusals that clients know by their HTTP status only: by 410 that there is nothing to try again
-(a run that they begin was deleted), by the others that they should, later."""
+_BY_STATUS = frozenset({403, 410, 429, 503, 507})
+"""Refusals that have their HTTP status: by 403 and 410 every client knows that there is nothing to
+try again (another's run, one that was deleted), by the others that it should, later. A 404 up to
+0.17 is told as a lack of rights, and a 422 tried again."""
+
+_MALFORMED = frozenset({400, 422})
+"""What a change cannot be, such as a path that leaves the run: 400. Of a question it is told in an
+answer of 200, for clients up to 0.24 print nothing of what a 400 says."""
+
+_LATER = {
+    "automation": "automations",
+    "integration": "integrations",
+    "launchagent": "launch",
+    "runqueue": "launch",
+    "registr": "registries",
+    "team": "teams",
+    "invite": "teams",
+    "serviceaccount": "teams",
+}
+"""What is not served, by a part of the names that W&B's clients give their operations about it."""
 
 _SCALARS: dict[str, tuple[type, ...]] = {
     "JSONString": (str,),
@@ -97,7 +115,7 @@ class Engine:
         try:
             document = self._document(text)
         except _InvalidError as error:
-            return Outcome(200, {"errors": [{"message": one} for one in error.messages]})
+            return _outcome(error.status, {"errors": [{"message": m} for m in error.messages]})
         result = execute_sync(
             self._schema,
             document,
@@ -108,11 +126,12 @@ class Engine:
         if not result.errors:
             return Outcome(200, {"data": result.data})
         if result.data is None and (unserved := self._unserved_in(document)):
-            return Outcome(200, {"errors": [{"message": one} for one in unserved]})
+            return _outcome(200, {"errors": [{"message": one} for one in unserved]})
         said = [_said(error) for error in result.errors[:_MAX_ERRORS]]
-        codes = [one["extensions"]["status"] for one in said if "extensions" in one]
-        status = next((code for code in codes if code in _BY_STATUS), 200)
-        return Outcome(status, {"data": result.data, "errors": said})
+        changes = _is_mutation(document)
+        codes = [_status(error, changes) for error in result.errors[:_MAX_ERRORS]]
+        status = next((code for code in codes if code != 200), 200)
+        return _outcome(status, {"data": result.data, "errors": said})
 
     def _unserved_in(self, document: DocumentNode) -> list[str]:
         """What a document that does not fit asks for and is not served at all.
@@ -132,8 +151,9 @@ class Engine:
         _check_depth(document)
         errors = validate(self._schema, document, max_errors=_MAX_ERRORS)
         if errors:
-            standard = [_standard(error.message) for error in errors]
-            raise _InvalidError(self._unserved_in(document) or standard)
+            standard = _named_for(document) + [_standard(error.message) for error in errors]
+            # Up to 0.24 clients look for these words in an answer of status 200 only.
+            raise _InvalidError(self._unserved_in(document) or standard, status=200)
         with self._lock:
             self._kept[text] = document
             while len(self._kept) > _MAX_KEPT:
@@ -144,9 +164,46 @@ class Engine:
 class _InvalidError(Exception):
     """The document cannot be executed."""
 
-    def __init__(self, messages: list[str]) -> None:
+    def __init__(self, messages: list[str], *, status: int = 400) -> None:
         super().__init__(messages)
         self.messages = messages
+        self.status = status
+
+
+def _outcome(status: int, body: dict[str, Any]) -> Outcome:
+    """An answer with errors; of one that is refused, newer clients print ``error``."""
+    if status != 200:
+        body["error"] = body["errors"][0]["message"]
+    return Outcome(status, body)
+
+
+def _status(error: GraphQLError, changes: bool) -> int:
+    """The HTTP status that an error asks for; what cannot be answered is an answer, of 200."""
+    cause = error.original_error
+    if error.path is None:
+        return 400  # the variables or the name of the operation do not fit the document
+    if isinstance(cause, RefusedError) and cause.status in _BY_STATUS:
+        return cause.status
+    malformed = isinstance(cause, UsageError) or (
+        isinstance(cause, RefusedError) and cause.status in _MALFORMED
+    )
+    return 400 if changes and malformed else 200
+
+
+def _named_for(document: DocumentNode) -> list[str]:
+    """What is not served and not in the schema either, by the name that a client's document has."""
+    names = [
+        one.name.value.lower()
+        for one in document.definitions
+        if isinstance(one, OperationDefinitionNode) and one.name is not None
+    ]
+    found = [what for part, what in _LATER.items() if any(part in name for name in names)]
+    return [str(_refusal_of(what)) for what in dict.fromkeys(found)]
+
+
+def _is_mutation(document: DocumentNode) -> bool:
+    operations = (one for one in document.definitions if isinstance(one, OperationDefinitionNode))
+    return any(one.operation is OperationType.MUTATION for one in operations)
 
 
 def _parsed(text: str) -> DocumentNode:

@@ -1,7 +1,7 @@
 """W&B's language of filters, after MongoDB's, and its orders of runs.
 
-Owns what an operator means. A condition is put to all runs at once, so that a pattern is compiled
-once. Must not know what a run says or which pages are asked for.
+Owns how conditions are joined and nested. A condition is put to all runs at once. Must not know
+what a run says or which pages are asked for.
 """
 
 from __future__ import annotations
@@ -11,9 +11,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from holdfast.errors import UsageError
-from holdfast.server.gateway.times import iso, seconds_of
-from holdfast.server.gateway.words import EMPTY, MISSING, column, is_time
-from holdfast.server.history import matches
+from holdfast.server.gateway.operators import (
+    OPERATORS,
+    Answers,
+    Values,
+    list_of,
+    searched,
+    told,
+)
+from holdfast.server.gateway.words import EMPTY, MISSING, column, is_time, within
 from holdfast.server.query import RunEntry
 from holdfast.server.query.entry import in_order
 
@@ -22,9 +28,10 @@ __all__ = ["chosen", "ordered"]
 _MAX_DEPTH = 20
 _MAX_CONDITIONS = 1000
 
+_JOINS = frozenset({"$and", "$or", "$nor"})
+
 _Runs = Sequence[RunEntry]
-_Values = Sequence[Any]
-_Answers = list[bool]
+_Columns = Callable[[str], Callable[[Any], Any]]
 
 
 def chosen(entries: _Runs, filters: str | None) -> list[RunEntry]:
@@ -41,7 +48,7 @@ def chosen(entries: _Runs, filters: str | None) -> list[RunEntry]:
         raise UsageError("the filters are not JSON", "send an object") from error
     if said is None:
         return list(entries)
-    answers = _Filter(entries).every(said, 0)
+    answers = _Filter(entries, column).every(said, 0)
     return [entry for entry, passes in zip(entries, answers, strict=True) if passes]
 
 
@@ -62,147 +69,130 @@ def ordered(entries: _Runs, order: str | None) -> list[RunEntry]:
 
 
 class _Filter:
-    """One filter, put to some runs."""
+    """One filter, put to some runs, or to some elements of lists.
 
-    def __init__(self, entries: _Runs) -> None:
-        self._entries = entries
+    Args:
+        things: what it is put to.
+        columns: what gives a thing's value of the field of a name.
+    """
+
+    def __init__(self, things: Values, columns: _Columns) -> None:
+        self._things = things
+        self._columns = columns
         self._conditions = 0
 
-    def every(self, said: Any, depth: int) -> _Answers:
-        """Which runs fulfil all of an object's conditions."""
+    def every(self, said: Any, depth: int) -> Answers:
+        """Which things fulfil all of an object's conditions."""
         if not isinstance(said, dict):
             raise UsageError(f"a filter is an object, not {said!r:.80}", 'write {"field": value}')
-        if depth > _MAX_DEPTH:
-            raise UsageError(f"filters of more than {_MAX_DEPTH} levels", "make it flatter")
-        answers = [True] * len(self._entries)
+        _check(depth)
+        answers = [True] * len(self._things)
         for name, condition in said.items():
             self._conditions += 1
             if self._conditions > _MAX_CONDITIONS:
                 raise UsageError(f"more than {_MAX_CONDITIONS} conditions", "use $in")
-            more = self._one(name, condition, depth)
-            answers = [a and b for a, b in zip(answers, more, strict=True)]
+            answers = _both(answers, self._one(name, condition, depth))
         return answers
 
-    def _one(self, name: str, condition: Any, depth: int) -> _Answers:
-        if name in {"$and", "$or", "$nor"}:
+    def _one(self, name: str, condition: Any, depth: int) -> Answers:
+        if name in _JOINS:
             return self._joined(name, condition, depth)
         if name == "$not":
-            return [not passes for passes in self.every(condition, depth + 1)]
+            return _none(self.every(condition, depth + 1))
         if name.startswith("$"):
             raise UsageError(f"there is no {name} at this place", "use $and, $or, $nor or a field")
-        get = column(name)
-        values = [get(entry) for entry in self._entries]
-        return _field(values, condition, is_time(name))
+        get = self._columns(name)
+        return _field([get(thing) for thing in self._things], condition, is_time(name), depth)
 
-    def _joined(self, name: str, conditions: Any, depth: int) -> _Answers:
+    def _joined(self, name: str, conditions: Any, depth: int) -> Answers:
         if not isinstance(conditions, list):
             raise UsageError(f"{name} takes a list", f'write {{"{name}": [{{…}}, {{…}}]}}')
         answers = [self.every(one, depth + 1) for one in conditions]
         if name == "$and":
-            return [all(row) for row in zip(*answers, strict=True)] or [True] * len(self._entries)
-        some = [any(row) for row in zip(*answers, strict=True)] or [False] * len(self._entries)
-        return some if name == "$or" else [not one for one in some]
+            return [all(row) for row in zip(*answers, strict=True)] or [True] * len(self._things)
+        some = [any(row) for row in zip(*answers, strict=True)] or [False] * len(self._things)
+        return some if name == "$or" else _none(some)
 
 
-def _field(values: _Values, condition: Any, times: bool) -> _Answers:
+def _field(values: Values, condition: Any, times: bool, depth: int) -> Answers:
     """Which values fulfil the condition on one field."""
-    if not (isinstance(condition, dict) and any(key.startswith("$") for key in condition)):
+    _check(depth)
+    if not _has_operators(condition):
         condition = {"$eq": condition}
     answers = [True] * len(values)
     for name, operand in condition.items():
-        more = _operator(name, operand, values, condition, times)
-        answers = [a and b for a, b in zip(answers, more, strict=True)]
+        if name == "$options" and "$regex" in condition:
+            continue
+        if name == "$regex":
+            more = searched(operand, condition.get("$options", ""), values, times)
+        elif name in _NESTING:
+            more = _NESTING[name](operand, values, times, depth + 1)
+        elif name in OPERATORS:
+            more = OPERATORS[name](operand, values, times)
+        else:
+            raise UsageError(
+                f"filters have no operator {name!r}",
+                f"use {', '.join([*OPERATORS, '$regex', *_NESTING])}",
+            )
+        answers = _both(answers, more)
     return answers
 
 
-def _operator(
-    name: str, operand: Any, values: _Values, condition: dict[str, Any], times: bool
-) -> _Answers:
-    if name == "$options":
-        return [True] * len(values)  # a word about the $regex beside it
-    if name == "$regex":
-        ignore_case = "i" in str(condition.get("$options", ""))
-        return _searched(str(operand), values, ignore_case, times)
-    if name == "$not":
-        return [not passes for passes in _field(values, operand, times)]
-    if name == "$exists":
-        return [(value is not MISSING and value is not EMPTY) == bool(operand) for value in values]
-    if name in {"$in", "$nin"}:
-        if not isinstance(operand, list):
-            raise UsageError(f"{name} takes a list", f'write {{"{name}": [1, 2]}}')
-        wanted = [_operand(one, times) for one in operand]
-        found = [_is_any(value, wanted) for value in values]
-        return found if name == "$in" else [not one for one in found]
-    if name in {"$eq", "$ne"}:
-        wanted = [_operand(operand, times)]
-        found = [_is_any(value, wanted) for value in values]
-        return found if name == "$eq" else [not one for one in found]
-    if name in _COMPARE:
-        wanted_one, compare = _operand(operand, times), _COMPARE[name]
-        return [_compares(value, wanted_one, compare) for value in values]
-    raise UsageError(
-        f"filters have no operator {name!r}",
-        "use $and, $or, $nor, $not, $eq, $ne, $gt, $gte, $lt, $lte, $in, $nin, $exists, $regex",
-    )
+def _not(operand: Any, values: Values, times: bool, depth: int) -> Answers:
+    if not _has_operators(operand):
+        raise UsageError("$not takes a condition", 'write {"$not": {"$gt": 1}}, or use $ne')
+    return _none(_field(values, operand, times, depth))
 
 
-_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
-    "$gt": lambda a, b: bool(a > b),
-    "$gte": lambda a, b: bool(a >= b),
-    "$lt": lambda a, b: bool(a < b),
-    "$lte": lambda a, b: bool(a <= b),
+def _all(operand: Any, values: Values, times: bool, depth: int) -> Answers:
+    """Values that are or have each of a list; none when the list is empty, as in MongoDB."""
+    if len(list_of("$all", operand)) > _MAX_CONDITIONS:
+        raise UsageError(f"$all of more than {_MAX_CONDITIONS}", "ask for fewer")
+    answers = [bool(operand)] * len(values)
+    for one in operand:
+        answers = _both(answers, _field(values, one, times, depth))
+    return answers
+
+
+def _elements(operand: Any, values: Values, times: bool, depth: int) -> Answers:
+    """Lists of which one element fulfils it all: operators, or conditions on its own fields."""
+    if not isinstance(operand, dict):
+        raise UsageError("$elemMatch takes an object", 'write {"$elemMatch": {"$gt": 1}}')
+    lists = [value if isinstance(value, list) else [] for value in values]
+    elements = [element for one in lists for element in one]
+    owners = [place for place, one in enumerate(lists) for _ in one]
+    if _has_operators(operand) and not _JOINS & operand.keys():
+        passes = _field(elements, operand, times, depth)
+    else:
+        passes = _Filter(elements, _part).every(operand, depth)
+    return told(owners, passes, len(values))
+
+
+_NESTING: dict[str, Callable[[Any, Values, bool, int], Answers]] = {
+    "$not": _not,
+    "$all": _all,
+    "$elemMatch": _elements,
 }
+"""Operators whose operand holds conditions."""
 
 
-def _operand(value: Any, times: bool) -> Any:
-    """What to compare with; a time as text becomes Unix seconds."""
-    if not times or not isinstance(value, str):
-        return value
-    seconds = seconds_of(value)
-    if seconds is None:
-        raise UsageError(f"{value[:60]!r} is no time", "write it as 2024-01-31T12:00:00Z")
-    return seconds
+def _part(name: str) -> Callable[[Any], Any]:
+    """What gives an element's value of a key, with dots."""
+    return lambda element: within(element, name)
 
 
-def _is_any(value: Any, wanted: Sequence[Any]) -> bool:
-    """Whether a value, or an element of it if it is a list, is one of those."""
-    if any(_is(value, one) for one in wanted):
-        return True
-    return isinstance(value, list) and any(_is(item, one) for item in value for one in wanted)
+def _has_operators(condition: Any) -> bool:
+    return isinstance(condition, dict) and any(key.startswith("$") for key in condition)
 
 
-def _is(value: Any, wanted: Any) -> bool:
-    if value is MISSING:
-        return wanted is None
-    if value is EMPTY:
-        return wanted in (None, "", [])
-    if isinstance(value, bool) or isinstance(wanted, bool):
-        return value is wanted
-    return bool(value == wanted)
+def _check(depth: int) -> None:
+    if depth > _MAX_DEPTH:
+        raise UsageError(f"filters of more than {_MAX_DEPTH} levels", "make it flatter")
 
 
-def _compares(value: Any, wanted: Any, compare: Callable[[Any, Any], bool]) -> bool:
-    if isinstance(value, list):
-        return any(_compares(item, wanted, compare) for item in value)
-    if isinstance(value, str) and isinstance(wanted, str):
-        return compare(value, wanted)
-    return _is_number(value) and _is_number(wanted) and compare(value, wanted)
+def _both(some: Answers, others: Answers) -> Answers:
+    return [a and b for a, b in zip(some, others, strict=True)]
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _searched(pattern: str, values: _Values, ignore_case: bool, times: bool) -> _Answers:
-    texts: list[str] = []
-    owners: list[int] = []
-    for place, value in enumerate(values):
-        for item in value if isinstance(value, list) else [value]:
-            text = iso(item) if times and _is_number(item) else item
-            if isinstance(text, str):
-                texts.append(text)
-                owners.append(place)
-    answers = [False] * len(values)
-    for owner, found in zip(owners, matches(pattern, texts, ignore_case=ignore_case), strict=True):
-        answers[owner] = answers[owner] or found
-    return answers
+def _none(answers: Answers) -> Answers:
+    return [not one for one in answers]

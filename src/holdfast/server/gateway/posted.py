@@ -13,7 +13,7 @@ from typing import Any
 from holdfast.errors import RefusedError
 from holdfast.wire import check_file_path
 
-__all__ = ["MAX_OFFSET", "Lines", "Posted", "malformed", "read_body"]
+__all__ = ["MAX_OFFSET", "Lines", "Posted", "each_once", "malformed", "read_body"]
 
 MAX_OFFSET = 2**53
 """Beyond it numbers of lines are no longer exact in every client."""
@@ -77,7 +77,7 @@ def read_body(body: bytes) -> Posted:
         1
     """
     try:
-        said = json.loads(body, object_pairs_hook=_each_once)
+        said = json.loads(body, object_pairs_hook=each_once)
     except (ValueError, RecursionError) as error:
         raise malformed("the body is not JSON, or has a key twice") from error
     if not isinstance(said, dict):
@@ -99,7 +99,8 @@ def read_body(body: bytes) -> Posted:
     )
 
 
-def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON, for `json.loads`; ValueError when a key comes twice."""
     found = dict(pairs)
     if len(found) != len(pairs):
         raise ValueError("a key twice")

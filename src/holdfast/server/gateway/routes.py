@@ -25,6 +25,7 @@ from holdfast.server.gateway.answers import answer, refusal
 from holdfast.server.gateway.context import Context
 from holdfast.server.gateway.engine import Engine
 from holdfast.server.gateway.names import may_write
+from holdfast.server.gateway.posted import each_once, malformed
 from holdfast.server.gateway.run_lists import RunLists
 from holdfast.server.gateway.signing import HISTORY, Signer
 from holdfast.server.ingest import Ingest
@@ -209,7 +210,7 @@ async def _raw(request: Request, limit: int) -> bytes:
     try:
         return await gather_body(request.stream(), announced, limit)
     except ClientDisconnect as error:
-        raise _malformed("the client left in the middle of the body") from error
+        raise malformed("the client left in the middle of the body") from error
 
 
 async def _plain(request: Request, body: bytes, limit: int) -> bytes:
@@ -219,7 +220,7 @@ async def _plain(request: Request, body: bytes, limit: int) -> bytes:
         return body
     if encoding in {"gzip", "deflate"}:
         return await run_in_threadpool(decompress, body, limit)
-    raise _malformed(f"content encoding {encoding[:40]!r} is not taken; send gzip or plain")
+    raise malformed(f"content encoding {encoding[:40]!r} is not taken; send gzip or plain")
 
 
 def _encoding(request: Request) -> str:
@@ -231,15 +232,15 @@ def _encoding(request: Request) -> str:
 def _question(body: bytes) -> tuple[str, dict[str, Any], str]:
     """The document, the variables and the operation of a GraphQL request."""
     try:
-        said = json.loads(body)
+        said = json.loads(body, object_pairs_hook=each_once)
     except (ValueError, RecursionError) as error:
-        raise _malformed("the body is not JSON") from error
+        raise malformed("the body is not JSON, or has a key twice") from error
     if not isinstance(said, dict) or not isinstance(said.get("query"), str):
-        raise _malformed("the body has no 'query'")
+        raise malformed("the body has no 'query'")
     variables = said.get("variables") or {}
     operation = said.get("operationName") or ""
     if not isinstance(variables, dict) or not isinstance(operation, str):
-        raise _malformed("'variables' is no object, or 'operationName' no text")
+        raise malformed("'variables' is no object, or 'operationName' no text")
     return said["query"], variables, operation
 
 
@@ -266,7 +267,3 @@ async def _swallow(request: Request) -> Response:
     """Take telemetry meant for W&B, and keep none of it."""
     await _body(request, _SWALLOWED_BYTES)
     return answer({})
-
-
-def _malformed(what: str) -> RefusedError:
-    return RefusedError(what, "see docs/formats/wandb-gateway.md", status=400, code="bad_request")

@@ -16,8 +16,9 @@ __all__ = ["FIELDS", "entity_source", "user_source"]
 
 _Arguments = Mapping[str, Any]
 
-_FEATURES: tuple[str, ...] = ()
-"""Names of W&B's server features that change what clients send; none is needed so far."""
+_FEATURES = ("STRUCTURED_CONSOLE_LOGS",)
+"""W&B's server features that change what clients send: console lines as objects, by which a label
+stands apart from the text."""
 
 _NEWEST_CLIENT = "9999.0.0"
 """Clients look here whether a server is too old for what they send, and warn if it is."""

@@ -11,7 +11,7 @@ from typing import Any
 from holdfast.errors import UsageError
 from holdfast.server.query import RunEntry
 
-__all__ = ["EMPTY", "MISSING", "column", "is_time", "state_of"]
+__all__ = ["EMPTY", "MISSING", "column", "is_time", "state_of", "within"]
 
 
 class _Nothing:
@@ -74,13 +74,13 @@ def _inner(side: str, key: str) -> _Getter:
             for values in (whole, flat):
                 if name in values:
                     return values[name]
-        return _nested(whole, bare)
+        return within(whole, bare)
 
     return get
 
 
-def _nested(values: Any, key: str) -> Any:
-    """A level as a whole: ``optimizer`` where the config has ``optimizer.lr``."""
+def within(values: Any, key: str) -> Any:
+    """What stands in nested values under a key with dots, also a level as a whole, or `MISSING`."""
     for part in key.split("."):
         if not isinstance(values, Mapping) or part not in values:
             return MISSING
@@ -98,7 +98,7 @@ def _row(name: str) -> _Getter:
 
 def _metadata(*path: str) -> _Getter:
     def get(entry: RunEntry) -> Any:
-        value = _nested(entry.metadata, ".".join(path))
+        value = within(entry.metadata, ".".join(path))
         return EMPTY if value in _EMPTIES else value
 
     return get

@@ -87,11 +87,15 @@ class HistoryRow(NamedTuple):
 
 
 class ConsoleText(NamedTuple):
-    """What was written to a stream at one moment; may be part of a line, or several lines."""
+    """What was written to a stream at one moment; may be part of a line, or several lines.
+
+    ``label`` tells apart clients that share a journal.
+    """
 
     timestamp: float
     stream: str
     text: str
+    label: str = ""
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,13 @@ __all__ = ["matches"]
 _MAX_PATTERN = 1000
 
 
-def matches(pattern: str, texts: Sequence[str], *, ignore_case: bool = False) -> list[bool]:
+def matches(pattern: str, texts: Sequence[str], *, flags: str = "") -> list[bool]:
     """Which of the texts have the pattern somewhere.
+
+    Args:
+        pattern: in RE2's syntax.
+        texts: to search.
+        flags: of RE2, as in ``(?flags)``: some of ``imsU``.
 
     Raises:
         UsageError: it is no regular expression that RE2 takes, or too long.
@@ -31,7 +36,8 @@ def matches(pattern: str, texts: Sequence[str], *, ignore_case: bool = False) ->
         raise UsageError(f"a pattern of {len(pattern)} characters", f"use at most {_MAX_PATTERN}")
     try:
         column = pa.array([_plain(text) for text in texts], pa.string())
-        found = pc.match_substring_regex(column, _plain(pattern), ignore_case=ignore_case)
+        whole = f"(?{flags}){pattern}" if flags else pattern
+        found = pc.match_substring_regex(column, _plain(whole))
     except pa.ArrowInvalid as error:
         raise UsageError(
             f"{pattern!r} is no regular expression: {error}", "use RE2's syntax"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import starmap
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -121,9 +122,11 @@ def read_console(sources: Sequence[JournalSource], blobs: BlobStore) -> Iterator
     """All console text in the order it was written, journal after journal."""
     for source in sources:
         for segment in _segments(source, "console"):
-            table = open_segment(segment, blobs).read(columns=["timestamp", "stream", "text"])
-            columns = (table.column(name).to_pylist() for name in table.column_names)
-            yield from map(ConsoleText._make, zip(*columns, strict=True))
+            file = open_segment(segment, blobs)
+            names = [name for name in ConsoleText._fields if name in file.schema_arrow.names]
+            table = file.read(columns=names)
+            columns = (table.column(name).to_pylist() for name in names)
+            yield from starmap(ConsoleText, zip(*columns, strict=True))
         for text in _tail(source).console:
             yield ConsoleText(*text)
 

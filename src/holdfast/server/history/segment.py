@@ -93,6 +93,8 @@ def write_console(texts: Sequence[ConsoleText], first_row: int) -> Written:
         "text": pa.array([text.text for text in texts], pa.string()),
         ROW: _row_numbers(first_row, len(texts)),
     }
+    if any(text.label for text in texts):
+        fixed["label"] = pa.array([text.label for text in texts], pa.string())
     return Written("console", _write(fixed, {}, len(texts)), len(texts), first_row, None, None, {})
 
 

@@ -49,6 +49,7 @@ class Console:
             {
                 "number": number,
                 "stream": line.stream,
+                "label": line.label,
                 "timestamp": line.timestamp,
                 "text": line.text,
             }
@@ -77,10 +78,8 @@ class Console:
         return lines
 
     def _shown(self, label: str, sources: list[JournalSource]) -> list[ScreenLine]:
-        """The lines of one of several writers, each with the label before it."""
+        """The lines of journals of one label; wandb's clients may each have one of their own."""
         terminal = Terminal()
         for text in read_console(sources, self._stores.blobs):
-            terminal.write(text.stream, text.timestamp, text.text)
-        for line in terminal.lines if label else ():
-            line.text = f"[{label}] {line.text}"
+            terminal.write(text.stream, text.timestamp, text.text, label or text.label)
         return terminal.lines

@@ -25,15 +25,19 @@ _TOKEN = re.compile(
 
 @dataclass
 class ScreenLine:
-    """One line as it stands: when its text last changed (Unix seconds), from which stream."""
+    """One line as it stands: when its text last changed (Unix seconds), from which stream.
+
+    ``label`` says whose it is, of a run with several writers.
+    """
 
     stream: str
     timestamp: float
+    label: str = ""
     text: str = ""
 
 
 class Terminal:
-    r"""Lines of several streams, in the order in which each line was begun.
+    r"""Lines of several streams, of several writers, in the order in which each line was begun.
 
     >>> terminal = Terminal()
     >>> terminal.write("stderr", 1.0, "10%\r20%")
@@ -43,22 +47,23 @@ class Terminal:
 
     def __init__(self) -> None:
         self.lines: list[ScreenLine] = []
-        self._pens: dict[str, _Pen] = {}
+        self._pens: dict[tuple[str, str], _Pen] = {}
 
-    def write(self, stream: str, timestamp: float, text: str) -> None:
-        """Add what was written to a stream at one moment."""
-        pen = self._pens.get(stream)
+    def write(self, stream: str, timestamp: float, text: str, label: str = "") -> None:
+        """Add what the writer of this label wrote to a stream at one moment."""
+        pen = self._pens.get((stream, label))
         if pen is None:
-            pen = self._pens[stream] = _Pen(stream, self.lines)
+            pen = self._pens[stream, label] = _Pen(stream, label, self.lines)
         for token in _TOKEN.findall(text):
             pen.take(token, timestamp)
 
 
 class _Pen:
-    """The cursor of one stream: which of its lines it stands in, and in which column."""
+    """The cursor of a writer's stream: which of its lines it stands in, and in which column."""
 
-    def __init__(self, stream: str, lines: list[ScreenLine]) -> None:
+    def __init__(self, stream: str, label: str, lines: list[ScreenLine]) -> None:
         self._stream = stream
+        self._label = label
         self._all = lines
         self._own: list[ScreenLine] = []  # this stream's last lines, the cursor among them
         self._row = 0
@@ -83,7 +88,7 @@ class _Pen:
     def _line(self, timestamp: float) -> ScreenLine:
         """The line under the cursor, begun if it is not there yet."""
         while self._row >= len(self._own):
-            line = ScreenLine(self._stream, timestamp)
+            line = ScreenLine(self._stream, timestamp, self._label)
             self._own.append(line)
             self._all.append(line)
         if len(self._own) > 2 * _REACH:

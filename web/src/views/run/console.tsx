@@ -15,7 +15,7 @@ const NEAR = 3 * LINE;
 export function Console({ name, version, follow }: { name: RunName; version: number; follow: boolean }) {
   const { lines, loading, error, cut } = useConsole(name, version);
   const [search, setSearch] = useState("");
-  const shown = useMemo(() => (search ? lines.filter((line) => matches(line.text, search)) : lines), [lines, search]);
+  const shown = useMemo(() => (search ? lines.filter((line) => matches(line.label ? `${line.label} ${line.text}` : line.text, search)) : lines), [lines, search]);
   return (
     <main className="console-page">
       <div className="toolbar">
@@ -52,6 +52,7 @@ function Lines({ lines, follow }: { lines: readonly ConsoleLine[]; follow: boole
           return line && (
             <div key={item.key} className={`console-line ${line.stream}`} style={{ transform: `translateY(${item.start}px)` }}>
               <span className="console-number" title={line.timestamp === null ? "" : formatDate(line.timestamp)}>{line.number}</span>
+              {line.label && <span className="console-label">{line.label}</span>}
               <span>{plainLine(line.text)}</span>
             </div>
           );
