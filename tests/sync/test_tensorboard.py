@@ -9,9 +9,12 @@ import struct
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from processes import Server, holdfast_command
 
 from holdfast.errors import DamagedError, StorageError, UsageError
@@ -148,17 +151,21 @@ def test_the_id_stays_when_events_of_an_earlier_time_arrive_late(tmp_path: Path)
     assert points(rows_of(convert(folder))) == truth("keras")
 
 
-def test_files_that_grow_in_turns(tmp_path: Path) -> None:
-    folder = copy(tmp_path, "keras")
-    late = event_files(folder)[1]
-    data = late.read_bytes()
-    late.write_bytes(b"")
-    assert convert(folder).rows > 0
-    late.write_bytes(data[:500])
-    convert(folder)
-    late.write_bytes(data)
-    done = convert(folder)
-    assert points(rows_of(done)) == truth("keras")
+@given(cuts=st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), max_size=5))
+@settings(max_examples=30, deadline=None)
+def test_files_that_grow_in_turns_by_any_number_of_bytes(cuts: list[tuple[float, float]]) -> None:
+    with TemporaryDirectory() as temporary:
+        folder = copy(Path(temporary), "keras")
+        whole = {file: file.read_bytes() for file in event_files(folder)}
+        sizes = dict.fromkeys(whole, 0)
+        for cut in [*cuts, (1.0, 1.0)]:
+            for (file, data), part in zip(whole.items(), cut, strict=True):
+                sizes[file] = max(sizes[file], 78, round(part * len(data)))  # its header at least
+                file.write_bytes(data[: sizes[file]])
+            done = convert(folder)
+            assert done.damaged == []
+        assert points(rows_of(done)) == truth("keras")
+        assert len(list((folder / "wandb").glob("offline-run-*"))) == 1
 
 
 @pytest.mark.parametrize("at", [2, 20], ids=["in the length", "in the event"])
