@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
@@ -16,6 +17,7 @@ from sync.staging import artifact_record
 from wire.fault_server import FaultServer
 
 from holdfast.cli.main import main
+from holdfast.errors import NotFoundError, UsageError
 from holdfast.rundir import RunDir
 from holdfast.wire import Edit
 
@@ -204,20 +206,10 @@ def test_which_files(
         assert run_dir.receipt.exists()
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        ["--sync-tensorboard"],
-        ["--view"],
-    ],
-)
 def test_what_does_nothing_says_so_in_one_line(
-    served: MemoryServer,
-    capsys: pytest.CaptureFixture[str],
-    runs: list[RunDir],
-    words: list[str],
+    served: MemoryServer, capsys: pytest.CaptureFixture[str], runs: list[RunDir]
 ) -> None:
-    assert main(["sync", "--dry-run", *words]) == 0
+    assert main(["sync", "--dry-run", "--view"]) == 0
     (line,) = capsys.readouterr().err.splitlines()
     assert "does nothing" in line
     assert main(["sync", "--dry-run", "--no-sync-tensorboard"]) == 0
@@ -271,3 +263,44 @@ def test_what_must_stay_here_is_not_sent(
     assert main(["sync", "--skip-console"]) == 2
     assert "the journal is sent whole" in capsys.readouterr().err
     assert not served.journals
+
+
+_EVENTS = Path(__file__).parents[1] / "data" / "tensorboard" / "keras"
+
+
+def test_event_files_are_read_with_the_option_only(
+    served: MemoryServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(_EVENTS, tmp_path / "logs")
+    assert main(["sync", "logs"]) == 0
+    said = capsys.readouterr()
+    assert "logs: 2 event files of TensorBoard: --sync-tensorboard sends them" in said.err
+    assert main(["sync", "--sync-tensorboard", "--dry-run", "logs"]) == 0
+    assert "logs: would make a run of 2 event files" in capsys.readouterr().err
+    assert not (tmp_path / "logs" / "wandb").exists()
+    assert not served.journals
+    assert main(["sync", "--sync-tensorboard", "--json", "-p", "p", "logs"]) == 0
+    said = capsys.readouterr()
+    [run] = json.loads(said.out)["runs"]
+    assert run["state"] == "confirmed"
+    assert "not taken, being no scalars: 6 histograms" in said.err
+    assert main(["sync", "--sync-tensorboard", "-p", "p", "logs"]) == 0
+    assert "1 confirmed already" in capsys.readouterr().out
+    assert len(served.journals) == 1
+
+
+def test_run_folders_of_event_files_lie_where_the_setting_says(
+    served: MemoryServer,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shutil.copytree(_EVENTS, tmp_path / "logs")
+    monkeypatch.setenv("WANDB_DIR", str(tmp_path / "elsewhere"))
+    words = ["sync", "--sync-tensorboard", "logs/train", "logs/validation", "nothing"]
+    assert main([*words, "--id", "one"]) == UsageError.exit_code
+    assert main(words) == NotFoundError.exit_code
+    assert "there is nothing at nothing" in capsys.readouterr().err
+    assert len(served.journals) == 2
+    assert len(list((tmp_path / "elsewhere" / "wandb").glob("offline-run-*"))) == 2
+    assert not (tmp_path / "logs" / "wandb").exists()

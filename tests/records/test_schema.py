@@ -1,4 +1,4 @@
-"""wandb.proto: read the same as protoc reads it, and fit for every record in the recorded runs."""
+"""Our `.proto` files: read the same as protoc reads them, fit for every recorded record."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ from holdfast.records.decode import kind, parse
 _PROTO = Path(schema.__file__).with_name("wandb.proto")
 
 
-def test_our_reader_and_protoc_agree(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["wandb.proto", "tensorboard.proto"])
+def test_our_reader_and_protoc_agree(name: str, tmp_path: Path) -> None:
     made = tmp_path / "made"
     command = [sys.executable, "-W", "ignore", "-m", "grpc_tools.protoc", f"-I{_PROTO.parent}"]
-    subprocess.run([*command, f"--descriptor_set_out={made}", _PROTO.name], check=True)
+    subprocess.run([*command, f"--descriptor_set_out={made}", name], check=True)
     [theirs] = descriptor_pb2.FileDescriptorSet.FromString(made.read_bytes()).file
-    ours = schema.file_descriptor(_PROTO.read_text(encoding="utf-8"))
+    ours = schema.file_descriptor(_PROTO.with_name(name).read_text(encoding="utf-8"), name)
     theirs.name = ours.name
     for message in theirs.message_type:
         for field in [*message.field, *(f for nested in message.nested_type for f in nested.field)]:
@@ -41,7 +42,7 @@ def test_our_reader_and_protoc_agree(tmp_path: Path) -> None:
     ],
 )
 def test_what_it_does_not_know_it_does_not_guess(text: str) -> None:
-    with pytest.raises(ValueError, match=r"wandb\.proto"):
+    with pytest.raises(ValueError, match=r"\.proto"):
         schema.file_descriptor(f'syntax = "proto3";\npackage p;\n{text}\n')
 
 

@@ -30,9 +30,10 @@ from holdfast.cli.sync_words import (
     wishes_of,
     without_meaning,
 )
+from holdfast.cli.tensorboard import convert_all, hint
 from holdfast.errors import UsageError
 from holdfast.rundir import RunDir
-from holdfast.settings import load
+from holdfast.settings import Settings, load
 from holdfast.sync.context import Context, Wishes
 from holdfast.sync.http_transport import HttpTransport
 from holdfast.sync.many import Found, find, recall, remove_run, work_off
@@ -67,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
     wishes = wishes_of(args)
     for line in without_meaning(args):
         print(f"holdfast: {line}", file=sys.stderr)
-    found = choose(args, find(args.paths or [Path()], settings.base_url, wishes))
+    found = _find(args, settings, wishes)
     runs = _to_send(args, found)
     _check_one_id(args.id, runs)
     if args.dry_run:
@@ -96,6 +97,17 @@ def run(args: argparse.Namespace) -> int:
             outcomes += _clean(args, context, outcomes, found, progress.say)
     connection.close()
     return _finish(args, found, outcomes, context.viewer, settings.base_url)
+
+
+def _find(args: argparse.Namespace, settings: Settings, wishes: Wishes) -> Found:
+    """The runs that are meant, those that event files give among them."""
+    paths = args.paths or [Path()]
+    made, errors = convert_all(args, paths, settings) if args.sync_tensorboard else ([], [])
+    found = choose(args, find([*paths, *made], settings.base_url, wishes))
+    found.missing = list({str(error): error for error in [*errors, *found.missing]}.values())
+    if not args.sync_tensorboard and not found.pending and not found.synced:
+        hint(paths)
+    return found
 
 
 def _to_send(args: argparse.Namespace, found: Found) -> list[RunDir]:

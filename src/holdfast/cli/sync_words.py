@@ -26,8 +26,6 @@ __all__ = ["choose", "declare", "is_old", "removes_only", "wishes_of", "without_
 
 _CLEAN_HOURS = 24
 _MEANINGLESS = {
-    "sync_tensorboard": "--sync-tensorboard does nothing here: of a folder with a journal that is "
-    "sent, as wandb does; folders that hold nothing but TensorBoard's event files are not read",
     "view": "--view does nothing here: the address of each run is printed",
 }
 
@@ -107,7 +105,7 @@ def _declare_rest(parser: argparse.ArgumentParser) -> None:
     option("--job-type", default="", metavar="NAME", help="what the runs that are sent do")
     option("--job_type", dest="job_type", help=argparse.SUPPRESS)  # to 0.28 it was spelled so
     option("--replace-tags", default="", metavar="OLD=NEW", help="rename tags of them, with commas")
-    _flag(parser, ("--sync-tensorboard",), "nothing: said in a line", False)
+    _flag(parser, ("--sync-tensorboard",), "event files of TensorBoard as a run", False)
     option("--view", action="store_true", help=argparse.SUPPRESS)
     option("--legacy", action="store_true", help=argparse.SUPPRESS)
 

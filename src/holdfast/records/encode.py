@@ -45,6 +45,7 @@ _WRITER_INFO = _OPEN_ROW = _CLEARED = _JOB = _OUTPUT_LABEL = 1000
 _STREAM_COUNTS = 1001
 _PAUSED = _LABEL = 1002
 _RUNTIME_SINCE = 1003
+_EVENTS_READ = 1004
 
 _POLICIES = {"now": 0, "end": 1, "live": 2}
 _AGGREGATES = ("min", "max", "mean", "best", "last", "none", "copy", "first")
@@ -129,6 +130,7 @@ def run(
     *,
     cleared: Iterable[str] = (),
     runtime_since: int = 0,
+    events_read: Mapping[str, int] | None = None,
 ) -> bytes:
     """The ``run`` record.
 
@@ -139,6 +141,8 @@ def run(
             job_type or tags.
         runtime_since: from when, in Unix milliseconds, the journal's rows count ``_runtime``; rows
             that have only ``_timestamp`` get it by this. 0 says nothing.
+        events_read: of a journal made of TensorBoard's event files, how many bytes of each it
+            holds, by path.
     """
     body = [
         _text(1, info.run_id),
@@ -164,6 +168,8 @@ def run(
     body.extend(_text(_CLEARED, name) for name in cleared)
     body.append(_text(_LABEL, info.label))
     body.append(_int(_RUNTIME_SINCE, runtime_since))
+    for path, offset in (events_read or {}).items():
+        body.append(_sub(_EVENTS_READ, _text(1, path) + _int(2, offset)))
     return _sub(_RUN, b"".join(body))
 
 

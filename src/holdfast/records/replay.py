@@ -137,7 +137,7 @@ class Replay:
 
     @property
     def rewound_to(self) -> int | None:
-        """The last step of earlier journals that still counts; None when all do."""
+        """The last step of earlier journals that counts (event files: -1); None when all do."""
         run = self.run
         rewound = run is not None and run.branch_run and run.branch_run == run.run_id
         return run.branch_step if run is not None and rewound else None
@@ -364,8 +364,8 @@ class Replay:
             resumed=record.resumed,
             starting_step=record.starting_step,
             sweep_id=record.sweep_id,
-            branch_run=record.branch_point.run,
-            branch_step=float_step(record.branch_point.value),
+            branch_run=record.run_id if record.events_read else record.branch_point.run,
+            branch_step=-1 if record.events_read else float_step(record.branch_point.value),
             label=record.label,
         )
         if self.run is not None:  # a later run record changes what it names

@@ -1,8 +1,8 @@
-"""Message classes made at import from ``wandb.proto``.
+"""Message classes made at import from ``wandb.proto`` and ``tensorboard.proto``.
 
 There is no generated code: the classes work with every protobuf runtime from 4.22 on, whatever
-version a user's other packages pin (docs/decisions/0003). The reader of the file knows
-the part of proto3 that the file uses; a test compares its result with protoc's.
+version a user's other packages pin (docs/decisions/0003). The reader of the files knows
+the part of proto3 that they use; a test compares its result with protoc's.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from typing import Any
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
-__all__ = ["Record", "file_descriptor"]
+__all__ = ["Event", "Record", "file_descriptor"]
 
 _FIELD = descriptor_pb2.FieldDescriptorProto
 _SCALARS = {
     "double": _FIELD.TYPE_DOUBLE,
+    "float": _FIELD.TYPE_FLOAT,
     "int64": _FIELD.TYPE_INT64,
     "uint64": _FIELD.TYPE_UINT64,
     "int32": _FIELD.TYPE_INT32,
@@ -26,17 +27,18 @@ _SCALARS = {
     "sint64": _FIELD.TYPE_SINT64,
     "bool": _FIELD.TYPE_BOOL,
     "string": _FIELD.TYPE_STRING,
+    "bytes": _FIELD.TYPE_BYTES,
 }
 _TOKEN = re.compile(r'[A-Za-z_][\w.]*|\d+|"[^"]*"|[{}=;<>,]')
 
 
-def file_descriptor(text: str) -> descriptor_pb2.FileDescriptorProto:
-    """Read the text of a `.proto` file into its descriptor.
+def file_descriptor(text: str, name: str = "wandb.proto") -> descriptor_pb2.FileDescriptorProto:
+    """Read the text of a `.proto` file of this folder into its descriptor.
 
     Raises:
         ValueError: the text uses something that this reader does not know.
     """
-    file = descriptor_pb2.FileDescriptorProto(name="holdfast/records/wandb.proto")
+    file = descriptor_pb2.FileDescriptorProto(name=f"holdfast/records/{name}")
     tokens = iter(_TOKEN.findall(re.sub(r"//[^\n]*", "", text)))
     for word in tokens:
         if word == "syntax":
@@ -51,7 +53,7 @@ def file_descriptor(text: str) -> descriptor_pb2.FileDescriptorProto:
             _expect(tokens, "{")
             _read_body(tokens, message, f".{file.package}.")
         else:
-            raise ValueError(f"unexpected {word!r} in wandb.proto")
+            raise ValueError(f"unexpected {word!r} in a .proto file")
     return file
 
 
@@ -115,14 +117,16 @@ def _read_number(tokens: Iterator[str], field: descriptor_pb2.FieldDescriptorPro
 def _expect(tokens: Iterator[str], word: str) -> None:
     found = next(tokens, "the end")
     if found != word:
-        raise ValueError(f"expected {word!r} in wandb.proto, found {found!r}")
+        raise ValueError(f"expected {word!r} in a .proto file, found {found!r}")
 
 
-def _record_class() -> Any:
+def _class_of(message: str, file: str) -> Any:
     pool = descriptor_pool.DescriptorPool()
-    text = Path(__file__).with_name("wandb.proto").read_text(encoding="utf-8")
-    pool.AddSerializedFile(file_descriptor(text).SerializeToString())
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName("holdfast.records.Record"))
+    text = Path(__file__).with_name(file).read_text(encoding="utf-8")
+    pool.AddSerializedFile(file_descriptor(text, file).SerializeToString())
+    found = pool.FindMessageTypeByName(f"holdfast.records.{message}")
+    return message_factory.GetMessageClass(found)
 
 
-Record = _record_class()
+Record = _class_of("Record", "wandb.proto")
+Event = _class_of("Event", "tensorboard.proto")
