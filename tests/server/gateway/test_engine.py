@@ -50,6 +50,11 @@ def test_a_document_that_cannot_be_read_is_refused(graph: Graph) -> None:
     assert graph.errors("{viewer", 400) == ["Syntax Error: Expected Name, found <EOF>."]
 
 
+def test_an_error_is_one_line(graph: Graph) -> None:
+    said = "Syntax Error: Invalid character escape sequence: '\\ '."
+    assert graph.errors('{viewer(a: "\\\n")}', 400) == [said]
+
+
 @pytest.mark.parametrize(
     ("document", "what"),
     [

@@ -171,7 +171,9 @@ class _InvalidError(Exception):
 
 
 def _outcome(status: int, body: dict[str, Any]) -> Outcome:
-    """An answer with errors; of one that is refused, newer clients print ``error``."""
+    """An answer with errors, one line each; of one refused, newer clients print ``error``."""
+    for error in body["errors"]:
+        error["message"] = " ".join(error["message"].split())
     if status != 200:
         body["error"] = body["errors"][0]["message"]
     return Outcome(status, body)
