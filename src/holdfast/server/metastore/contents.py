@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
+from holdfast.server.metastore.prepared import Prepared
 from holdfast.server.metastore.schema import contents, files, journals, pieces, segments
 from holdfast.server.metastore.store import Transaction
 
@@ -33,9 +34,11 @@ _KNOWN = select(contents.c.digest, contents.c.size).where(
     contents.c.entity == bindparam("entity"),
     contents.c.digest.in_(bindparam("digests", expanding=True)),
 )
-_FIND = select(
-    contents.c.digest, contents.c.size, contents.c.blob, contents.c.offset, contents.c.data
-).where(contents.c.entity == bindparam("entity"), contents.c.digest == bindparam("digest"))
+_FIND = Prepared(
+    select(
+        contents.c.digest, contents.c.size, contents.c.blob, contents.c.offset, contents.c.data
+    ).where(contents.c.entity == bindparam("entity"), contents.c.digest == bindparam("digest"))
+)
 _UNPACKED = contents.c.blob.is_(None)
 _UNPACKED_SINCE = select(
     func.coalesce(func.sum(contents.c.size), 0), func.min(contents.c.created_at)
@@ -46,7 +49,7 @@ _DATA = (
     .where(contents.c.id.in_(bindparam("ids", expanding=True)), _UNPACKED)
     .order_by(contents.c.id)
 )
-_PACK = (
+_PACK = Prepared(
     update(contents)
     .where(contents.c.id == bindparam("the_content"), _UNPACKED)
     .values(blob=bindparam("the_blob"), offset=bindparam("the_offset"), data=None)
@@ -57,10 +60,12 @@ _FILES_OF = (
     .order_by(files.c.path)
 )
 _FILES_AT = _FILES_OF.where(files.c.path.in_(bindparam("the_paths", expanding=True)))
-_INSERT_CONTENT = insert(contents)
-_INSERT_FILE = insert(files)
-_UPDATE_FILE = update(files).where(
-    files.c.journal_pk == bindparam("the_journal"), files.c.path == bindparam("the_path")
+_INSERT_CONTENT = Prepared(insert(contents))
+_INSERT_FILE = Prepared(insert(files))
+_UPDATE_FILE = Prepared(
+    update(files).where(
+        files.c.journal_pk == bindparam("the_journal"), files.c.path == bindparam("the_path")
+    )
 )
 
 _BATCH = 500  # fewer than the number of parameters that any database takes in one statement
@@ -88,7 +93,7 @@ class HeldFile:
 
 def find(tx: Transaction, entity: str, digest: str) -> Content | None:
     """Where the bytes of a digest lie; None when the entity has none of them."""
-    row = tx.execute(_FIND, {"entity": entity, "digest": digest}).first()
+    row = _FIND.first(tx, {"entity": entity, "digest": digest})
     return None if row is None else Content(*row)
 
 
@@ -117,8 +122,7 @@ def add(tx: Transaction, entity: str, new: Sequence[Content], now: float) -> Non
         }
         for content in new
     ]
-    if rows:
-        tx.execute(_INSERT_CONTENT, rows)
+    _INSERT_CONTENT.change(tx, *rows)
 
 
 def unpacked(tx: Transaction) -> tuple[int, float]:
@@ -141,9 +145,8 @@ def oldest_unpacked(tx: Transaction, enough: int) -> list[tuple[int, bytes]]:
 
 def pack(tx: Transaction, blob: str, places: Sequence[tuple[int, int]]) -> None:
     """Say that inline contents lie in a blob from now on: (id, offset) of each."""
-    tx.execute(
-        _PACK,
-        [{"the_content": pk, "the_blob": blob, "the_offset": offset} for pk, offset in places],
+    _PACK.change(
+        tx, *({"the_content": pk, "the_blob": blob, "the_offset": at} for pk, at in places)
     )
 
 
@@ -171,11 +174,10 @@ def name(
         values = {"size": file.size, "digest": file.digest, "updated_at": now}
         if file.path in there:
             where = {"the_journal": journal_pk, "the_path": file.path}
-            tx.execute(_UPDATE_FILE, {**values, **where})
+            _UPDATE_FILE.change(tx, {**values, **where})
         else:
             rows.append({"journal_pk": journal_pk, "path": file.path, **values})
-    if rows:
-        tx.execute(_INSERT_FILE, rows)
+    _INSERT_FILE.change(tx, *rows)
 
 
 def forget(tx: Transaction, run_pk: int, path: str) -> bool:

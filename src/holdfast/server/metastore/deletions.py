@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import bindparam, delete, insert, select
 
 from holdfast.ids import RunPath
+from holdfast.server.metastore.prepared import Prepared
 from holdfast.server.metastore.schema import deletions
 from holdfast.server.metastore.store import Transaction
 
@@ -20,7 +21,7 @@ _OF_RUN = (
     deletions.c.project == bindparam("the_project"),
     deletions.c.run_id == bindparam("the_id"),
 )
-_FIND = select(deletions.c.deleted_at, deletions.c.deleted_by).where(*_OF_RUN)
+_FIND = Prepared(select(deletions.c.deleted_at, deletions.c.deleted_by).where(*_OF_RUN))
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,8 @@ class Deletion:
 
 def find(tx: Transaction, run: RunPath) -> Deletion | None:
     """That a run was deleted; None when it was not."""
-    row = tx.execute(_FIND, _named(run)).first()
-    return None if row is None else Deletion(*tuple(row))
+    row = _FIND.first(tx, _named(run))
+    return None if row is None else Deletion(*row)
 
 
 def add(tx: Transaction, run: RunPath, deletion: Deletion) -> None:

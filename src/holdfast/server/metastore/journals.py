@@ -15,6 +15,7 @@ from sqlalchemy import and_, bindparam, delete, func, insert, or_, select, updat
 
 from holdfast.ids import RunPath
 from holdfast.server.metastore.named import IS_RUN
+from holdfast.server.metastore.prepared import Prepared
 from holdfast.server.metastore.reads import project_id
 from holdfast.server.metastore.runs import SAID, RunSaid
 from holdfast.server.metastore.schema import journals, pieces, projects, runs, segments, stretches
@@ -119,7 +120,7 @@ _STRETCHES = select(
     stretches.c.number, stretches.c.first_step, stretches.c.last_step, stretches.c.rows
 ).where(stretches.c.journal_pk == bindparam("the_journal"))
 
-_FIND = (
+_FIND = Prepared(
     select(*_HELD)
     .join(runs, runs.c.id == journals.c.run_pk)
     .join(projects, projects.c.id == runs.c.project_id)
@@ -128,7 +129,7 @@ _FIND = (
         journals.c.journal == bindparam("journal"),
     )
 )
-_CLAIMED_AT = (
+_CLAIMED_AT = Prepared(
     select(journals.c.claim_at)
     .join(runs, runs.c.id == journals.c.run_pk)
     .join(projects, projects.c.id == runs.c.project_id)
@@ -147,67 +148,80 @@ _LAST_OF_RUN = (
     .limit(1)
     .scalar_subquery()
 )
-_SAID_AND_LAST = (
+_SAID_AND_LAST = Prepared(
     select(*SAID, *_HELD)
     .select_from(runs)
     .join(projects, projects.c.id == runs.c.project_id)
     .outerjoin(journals, journals.c.id == _LAST_OF_RUN.correlate(runs))
     .where(IS_RUN)
 )
-_LAST = (
+_LAST = Prepared(
     select(*_HELD)
     .select_from(runs)
     .join(projects, projects.c.id == runs.c.project_id)
     .join(journals, journals.c.id == _LAST_OF_RUN.correlate(runs))
     .where(IS_RUN)
 )
-_LAST_OF_ROLE = select(*_HELD).where(
-    journals.c.id
-    == select(journals.c.id)
-    .where(journals.c.run_pk == bindparam("the_run"), journals.c.role == bindparam("the_role"))
-    .order_by(*_LAST_FIRST)
-    .limit(1)
-    .scalar_subquery()
+_LAST_OF_ROLE = Prepared(
+    select(*_HELD).where(
+        journals.c.id
+        == select(journals.c.id)
+        .where(journals.c.run_pk == bindparam("the_run"), journals.c.role == bindparam("the_role"))
+        .order_by(*_LAST_FIRST)
+        .limit(1)
+        .scalar_subquery()
+    )
 )
 _INSERT_RUN = insert(runs)
 _INSERT_JOURNAL = insert(journals)
 _INSERT_PROJECT = insert(projects)
-_INSERT_PIECE = insert(pieces)
-_INSERT_STRETCH = insert(stretches)
-_INSERT_SEGMENT = insert(segments)
-_FIND_RUN = select(runs.c.id).where(
-    runs.c.project_id == bindparam("project_id"), runs.c.run_id == bindparam("run_id")
+_INSERT_PIECE = Prepared(insert(pieces))
+_INSERT_STRETCH = Prepared(insert(stretches))
+_INSERT_SEGMENT = Prepared(insert(segments))
+_FIND_RUN = Prepared(
+    select(runs.c.id).where(
+        runs.c.project_id == bindparam("project_id"), runs.c.run_id == bindparam("run_id")
+    )
 )
-_UPDATE_AT = update(journals).where(
-    journals.c.id == bindparam("the_journal"), journals.c.position == bindparam("the_position")
+_UPDATE_AT = Prepared(
+    update(journals).where(
+        journals.c.id == bindparam("the_journal"), journals.c.position == bindparam("the_position")
+    )
 )
-_DROP_CLAIM = (
+_DROP_CLAIM = Prepared(
     update(journals)
     .where(journals.c.id == bindparam("the_journal"))
     .values(claim=None, claim_at=None)
 )
-_MOVE_FLUSHED = update(journals).where(
-    journals.c.id == bindparam("the_journal"), journals.c.flushed == bindparam("the_flushed")
+_MOVE_FLUSHED = Prepared(
+    update(journals).where(
+        journals.c.id == bindparam("the_journal"), journals.c.flushed == bindparam("the_flushed")
+    )
 )
-_DELETE_INLINE = delete(pieces).where(
-    _OF_JOURNAL,
-    pieces.c.blob.is_(None),
-    pieces.c.start >= bindparam("low"),
-    pieces.c.start < bindparam("high"),
+_DELETE_INLINE = Prepared(
+    delete(pieces).where(
+        _OF_JOURNAL,
+        pieces.c.blob.is_(None),
+        pieces.c.start >= bindparam("low"),
+        pieces.c.start < bindparam("high"),
+    )
 )
 _PIECES = (
     select(pieces.c.start, pieces.c.end, pieces.c.blob, pieces.c.data)
     .where(_OF_JOURNAL)
     .order_by(pieces.c.start)
 )
-_PIECES_FROM = _PIECES.where(pieces.c.start >= bindparam("low"))
-_ALL_STRETCHES = _STRETCHES.order_by(stretches.c.number)
-_LAST_STRETCH = _STRETCHES.order_by(stretches.c.number.desc()).limit(1)
-_UPDATE_STRETCH = update(stretches).where(
-    stretches.c.journal_pk == bindparam("the_journal"),
-    stretches.c.number == bindparam("the_number"),
+_ALL_PIECES = Prepared(_PIECES)
+_PIECES_FROM = Prepared(_PIECES.where(pieces.c.start >= bindparam("low")))
+_ALL_STRETCHES = Prepared(_STRETCHES.order_by(stretches.c.number))
+_LAST_STRETCH = Prepared(_STRETCHES.order_by(stretches.c.number.desc()).limit(1))
+_UPDATE_STRETCH = Prepared(
+    update(stretches).where(
+        stretches.c.journal_pk == bindparam("the_journal"),
+        stretches.c.number == bindparam("the_number"),
+    )
 )
-_SEGMENT_ENDS = (
+_SEGMENT_ENDS = Prepared(
     select(segments.c.kind, func.sum(segments.c.rows))
     .where(segments.c.journal_pk == bindparam("the_journal"))
     .group_by(segments.c.kind)
@@ -216,20 +230,20 @@ _SEGMENT_ENDS = (
 
 def find(tx: Transaction, run: RunPath, journal: str) -> HeldJournal | None:
     """A journal by name; None when nothing of it has arrived."""
-    row = tx.execute(_FIND, {**run._asdict(), "journal": journal}).first()
-    return None if row is None else HeldJournal(*tuple(row))
+    row = _FIND.first(tx, {**run._asdict(), "journal": journal})
+    return None if row is None else HeldJournal(*row)
 
 
 def claimed_at(tx: Transaction, run: RunPath, journal: str, position: int) -> float | None:
     """When a journal was last confirmed; None when it was not, or does not reach ``position``."""
     names = {**run._asdict(), "journal": journal, "the_position": position}
-    at = tx.execute(_CLAIMED_AT, names).scalar()
+    at = _CLAIMED_AT.value(tx, names)
     return None if at is None else float(at)
 
 
 def said_and_last(tx: Transaction, run: RunPath) -> tuple[RunSaid, HeldJournal | None] | None:
     """What a run says, and its last journal in reading order; None for a run that is not there."""
-    row = tx.execute(_SAID_AND_LAST, run._asdict()).first()
+    row = _SAID_AND_LAST.first(tx, run._asdict())
     if row is None:
         return None
     said, last = row[: len(SAID)], row[len(SAID) :]
@@ -238,21 +252,21 @@ def said_and_last(tx: Transaction, run: RunPath) -> tuple[RunSaid, HeldJournal |
 
 def last_of_role(tx: Transaction, run_pk: int, role: str) -> HeldJournal | None:
     """The last journal of a run that has a role; None without one."""
-    row = tx.execute(_LAST_OF_ROLE, {"the_run": run_pk, "the_role": role}).first()
-    return None if row is None else HeldJournal(*tuple(row))
+    row = _LAST_OF_ROLE.first(tx, {"the_run": run_pk, "the_role": role})
+    return None if row is None else HeldJournal(*row)
 
 
 def last(tx: Transaction, run: RunPath) -> HeldJournal | None:
     """The last journal of a run in reading order; None when it has none."""
-    row = tx.execute(_LAST, run._asdict()).first()
-    return None if row is None else HeldJournal(*tuple(row))
+    row = _LAST.first(tx, run._asdict())
+    return None if row is None else HeldJournal(*row)
 
 
 def create(tx: Transaction, run: RunPath, journal: str, now: float) -> HeldJournal:
     """Make the rows of a journal, and of its run and project where they are missing."""
     names: dict[str, Any] = run._asdict()
     names["project_id"] = make_project(tx, run.entity, run.project, now)
-    run_pk = tx.execute(_FIND_RUN, names).scalar()
+    run_pk = _FIND_RUN.value(tx, names)
     if run_pk is None:
         values = {"project_id": names["project_id"], "run_id": run.run_id, "heard_at": now}
         values |= {"created_at": now, "started_at": now, "changed": 0}
@@ -282,18 +296,18 @@ def _inserted(tx: Transaction, statement: Any, values: Mapping[str, Any]) -> int
 def update_at(tx: Transaction, pk: int, position: int, values: Mapping[str, Any]) -> bool:
     """Change a journal's row if it still stands at ``position``; False when it does not."""
     where = {"the_journal": pk, "the_position": position}
-    return bool(tx.execute(_UPDATE_AT, {**values, **where}).rowcount)
+    return bool(_UPDATE_AT.change(tx, {**values, **where}))
 
 
 def drop_claim(tx: Transaction, pk: int) -> None:
     """Forget what was claimed of a journal."""
-    tx.execute(_DROP_CLAIM, {"the_journal": pk})
+    _DROP_CLAIM.change(tx, {"the_journal": pk})
 
 
 def add_piece(tx: Transaction, pk: int, piece: HeldPiece) -> None:
     """Add the bytes that follow those of the last piece."""
     values = {"start": piece.start, "end": piece.end, "blob": piece.blob, "data": piece.data}
-    tx.execute(_INSERT_PIECE, {"journal_pk": pk, **values})
+    _INSERT_PIECE.change(tx, {"journal_pk": pk, **values})
 
 
 def move_flushed(tx: Transaction, held: HeldJournal, position: int, rows: int) -> bool:
@@ -303,38 +317,36 @@ def move_flushed(tx: Transaction, held: HeldJournal, position: int, rows: int) -
     """
     where = {"the_journal": held.pk, "the_flushed": held.flushed}
     values = {"flushed": position, "flushed_rows": rows}
-    return bool(tx.execute(_MOVE_FLUSHED, {**values, **where}).rowcount)
+    return bool(_MOVE_FLUSHED.change(tx, {**values, **where}))
 
 
 def replace_inline(
     tx: Transaction, pk: int, span: tuple[int, int], new: Sequence[HeldPiece]
 ) -> None:
     """Put pieces in the place of the inline ones that begin in a span of positions."""
-    tx.execute(_DELETE_INLINE, {"the_journal": pk, "low": span[0], "high": span[1]})
+    _DELETE_INLINE.change(tx, {"the_journal": pk, "low": span[0], "high": span[1]})
     for piece in new:
         add_piece(tx, pk, piece)
 
 
 def pieces_of(tx: Transaction, pk: int) -> list[HeldPiece]:
     """All of a journal's pieces, in order."""
-    return [HeldPiece(*row) for row in tx.execute(_PIECES, {"the_journal": pk})]
+    return [HeldPiece(*row) for row in _ALL_PIECES.all(tx, {"the_journal": pk})]
 
 
 def pieces_from(tx: Transaction, pk: int, position: int) -> list[HeldPiece]:
     """The pieces from a position on, in order."""
-    return [
-        HeldPiece(*row) for row in tx.execute(_PIECES_FROM, {"the_journal": pk, "low": position})
-    ]
+    return [HeldPiece(*row) for row in _PIECES_FROM.all(tx, {"the_journal": pk, "low": position})]
 
 
 def stretches_of(tx: Transaction, pk: int) -> list[HeldStretch]:
     """All stretches of a journal, in order."""
-    return [HeldStretch(*row) for row in tx.execute(_ALL_STRETCHES, {"the_journal": pk})]
+    return [HeldStretch(*row) for row in _ALL_STRETCHES.all(tx, {"the_journal": pk})]
 
 
 def last_stretch(tx: Transaction, pk: int) -> HeldStretch | None:
     """The last stretch of a journal; None when there is none."""
-    row = tx.execute(_LAST_STRETCH, {"the_journal": pk}).first()
+    row = _LAST_STRETCH.first(tx, {"the_journal": pk})
     return None if row is None else HeldStretch(*row)
 
 
@@ -345,21 +357,19 @@ def put_stretches(
     longer = [stretch for stretch in found if last and stretch["number"] == last.number]
     for stretch in longer:
         where = {"the_journal": pk, "the_number": stretch["number"]}
-        tx.execute(_UPDATE_STRETCH, {**stretch, **where})
+        _UPDATE_STRETCH.change(tx, {**stretch, **where})
     new = [{"journal_pk": pk, **stretch} for stretch in found[len(longer) :]]
-    if new:
-        tx.execute(_INSERT_STRETCH, new)
+    _INSERT_STRETCH.change(tx, *new)
 
 
 def add_segments(tx: Transaction, pk: int, found: Sequence[Mapping[str, Any]]) -> None:
     """Name segments of a journal, each a row of the table without its keys."""
-    if found:
-        tx.execute(_INSERT_SEGMENT, [{"journal_pk": pk, **segment} for segment in found])
+    _INSERT_SEGMENT.change(tx, *({"journal_pk": pk, **segment} for segment in found))
 
 
 def segment_ends(tx: Transaction, pk: int) -> dict[str, int]:
     """{kind: how many rows of it are in segments}."""
-    return {kind: int(total) for kind, total in tx.execute(_SEGMENT_ENDS, {"the_journal": pk})}
+    return {kind: int(total) for kind, total in _SEGMENT_ENDS.all(tx, {"the_journal": pk})}
 
 
 class Tails(NamedTuple):

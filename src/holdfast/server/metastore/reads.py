@@ -14,6 +14,7 @@ from sqlalchemy import Row, Select, bindparam, func, select
 
 from holdfast.ids import RunPath
 from holdfast.server.metastore.named import IS_PROJECT, IS_RUN
+from holdfast.server.metastore.prepared import Prepared
 from holdfast.server.metastore.schema import (
     files,
     journals,
@@ -244,7 +245,7 @@ def project_id(tx: Transaction, entity: str, project: str) -> int | None:
 
 def project_made(tx: Transaction, entity: str, project: str) -> tuple[int, float] | None:
     """The key of a project and when it was made (Unix seconds), None when there is none."""
-    row = tx.execute(_PROJECT_MADE, {"entity": entity, "project": project}).one_or_none()
+    row = _PROJECT_MADE.first(tx, {"entity": entity, "project": project})
     return None if row is None else (row[0], row[1])
 
 
@@ -277,13 +278,13 @@ def run_rows(tx: Transaction, pks: Sequence[int]) -> list[RunRow]:
 
 def run_row(tx: Transaction, run: RunPath) -> RunRow | None:
     """One run, None when there is none."""
-    row = tx.execute(_RUN_ROW, run._asdict()).first()
+    row = _RUN_ROW.first(tx, run._asdict())
     return None if row is None else RunRow(*row)
 
 
 def run_pk(tx: Transaction, run: RunPath) -> int | None:
     """The key of a run, None when there is none."""
-    found: int | None = tx.execute(_RUN_PK, run._asdict()).scalar_one_or_none()
+    found: int | None = _RUN_PK.value(tx, run._asdict())
     return found
 
 
@@ -411,12 +412,14 @@ _JOURNAL_COLUMNS = (
 )
 
 # Made once: whoever looks up one run asks for these.
-_PROJECT_MADE = select(projects.c.id, projects.c.created_at).where(IS_PROJECT)
-_RUN_PK = select(runs.c.id).join(projects, projects.c.id == runs.c.project_id).where(IS_RUN)
+_PROJECT_MADE = Prepared(select(projects.c.id, projects.c.created_at).where(IS_PROJECT))
+_RUN_PK = Prepared(
+    select(runs.c.id).join(projects, projects.c.id == runs.c.project_id).where(IS_RUN)
+)
 _RUNS = select(
     runs.c.id, projects.c.entity, projects.c.name, *(runs.c[name] for name in _RUN_COLUMNS)
 ).join(projects, projects.c.id == runs.c.project_id)
-_RUN_ROW = _RUNS.where(IS_RUN)
+_RUN_ROW = Prepared(_RUNS.where(IS_RUN))
 _RUN_ROWS = _RUNS.where(runs.c.id.in_(bindparam("the_runs", expanding=True)))
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import bindparam, delete, func, insert, select, update
 from holdfast.ids import RunPath
 from holdfast.records.values import loads
 from holdfast.server.metastore.named import IS_RUN
+from holdfast.server.metastore.prepared import Prepared
 from holdfast.server.metastore.schema import counters, journals, projects, runs, stretches
 from holdfast.server.metastore.store import Transaction
 
@@ -106,15 +107,17 @@ _FACTS = (
 )
 
 
-_FACTS_OF = (
+_FACTS_OF = Prepared(
     select(*_FACTS)
     .where(journals.c.run_pk == bindparam("the_run"))
     .order_by(journals.c.started_at, journals.c.journal)
 )
-_REPLAYS_OF = select(journals.c.id, journals.c.replay, journals.c.metric_keys).where(
-    journals.c.run_pk == bindparam("the_run")
+_REPLAYS_OF = Prepared(
+    select(journals.c.id, journals.c.replay, journals.c.metric_keys).where(
+        journals.c.run_pk == bindparam("the_run")
+    )
 )
-_REPLAYS_IN_ORDER = (
+_REPLAYS_IN_ORDER = Prepared(
     select(journals.c.replay)
     .join(runs, runs.c.id == journals.c.run_pk)
     .join(projects, projects.c.id == runs.c.project_id)
@@ -127,43 +130,46 @@ _SAID_NAMES = (
 )
 SAID = tuple(runs.c[name] for name in _SAID_NAMES)
 """The columns of `RunSaid`."""
-_SAID_OF = select(*SAID).join(projects, projects.c.id == runs.c.project_id).where(IS_RUN)
-_GREATEST_STEP = (
+_SAID_OF = Prepared(select(*SAID).join(projects, projects.c.id == runs.c.project_id).where(IS_RUN))
+_GREATEST_STEP = Prepared(
     select(func.max(stretches.c.last_step))
     .join(journals, journals.c.id == stretches.c.journal_pk)
     .where(journals.c.run_pk == bindparam("the_run"), stretches.c.rows > 0)
 )
-_UPDATE_RUN = update(runs).where(runs.c.id == bindparam("the_run"))
-_COUNT = update(counters).where(counters.c.name == _CHANGED).values(value=counters.c.value + 1)
+_THE_RUN = update(runs).where(runs.c.id == bindparam("the_run"))
+_COUNT = Prepared(
+    update(counters).where(counters.c.name == _CHANGED).values(value=counters.c.value + 1)
+)
 _COUNTED = select(counters.c.value).where(counters.c.name == _CHANGED)
-_CHANGE_RUN = _UPDATE_RUN.values(changed=_COUNTED.scalar_subquery())
+_UPDATE_RUN = Prepared(_THE_RUN)
+_CHANGE_RUN = Prepared(_THE_RUN.values(changed=_COUNTED.scalar_subquery()))
 
 
 def facts_of(tx: Transaction, run_pk: int) -> list[JournalFacts]:
     """The journals of a run in reading order: by (started_at, journal)."""
-    return [JournalFacts(*tuple(row)) for row in tx.execute(_FACTS_OF, {"the_run": run_pk})]
+    return [JournalFacts(*row) for row in _FACTS_OF.all(tx, {"the_run": run_pk})]
 
 
 def replays_of(tx: Transaction, run_pk: int) -> dict[int, tuple[str, str]]:
     """{journal's key: (replay, metric_keys)} of a run, both as text."""
-    rows = tx.execute(_REPLAYS_OF, {"the_run": run_pk})
+    rows = _REPLAYS_OF.all(tx, {"the_run": run_pk})
     return {pk: (replay, keys) for pk, replay, keys in rows}
 
 
 def replays_in_order(tx: Transaction, run: RunPath) -> list[str]:
     """The replays of a run's journals in reading order, as text; none without the run."""
-    return list(tx.execute(_REPLAYS_IN_ORDER, run._asdict()).scalars())
+    return [row[0] for row in _REPLAYS_IN_ORDER.all(tx, run._asdict())]
 
 
 def said_of(tx: Transaction, run: RunPath) -> RunSaid | None:
     """What a run says; None for a run that is not there."""
-    row = tx.execute(_SAID_OF, run._asdict()).first()
-    return None if row is None else RunSaid(*tuple(row))
+    row = _SAID_OF.first(tx, run._asdict())
+    return None if row is None else RunSaid(*row)
 
 
 def greatest_step(tx: Transaction, run_pk: int) -> int | None:
     """The greatest step of any closed row of a run."""
-    found: int | None = tx.execute(_GREATEST_STEP, {"the_run": run_pk}).scalar()
+    found: int | None = _GREATEST_STEP.value(tx, {"the_run": run_pk})
     return found
 
 
@@ -181,10 +187,10 @@ def update_run(
     """
     if changed:
         _count(tx)
-    tx.execute(_CHANGE_RUN if changed else _UPDATE_RUN, {**values, "the_run": run_pk})
+    (_CHANGE_RUN if changed else _UPDATE_RUN).change(tx, {**values, "the_run": run_pk})
 
 
 def _count(tx: Transaction) -> None:
     """The counter's row stays locked until the commit, so numbers and commits have one order."""
-    if not tx.execute(_COUNT).rowcount:
+    if not _COUNT.change(tx, {}):
         tx.execute(insert(counters).values(name=_CHANGED, value=1))

@@ -57,7 +57,7 @@ class MetaStore:
     @contextmanager
     def read(self) -> Iterator[Transaction]:
         """A transaction that sees one state of the database and changes nothing."""
-        with _translated(), self._engine.connect() as connection, connection.begin():
+        with self._translated(), self._engine.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
@@ -69,7 +69,7 @@ class MetaStore:
                 a power cut may take it back, whole; a kill of the process does not. Chunks and
                 files are written so: what is promised is the receipt, and it is durable.
         """
-        with _translated(), self._writer, self._engine.connect() as connection:
+        with self._translated(), self._writer, self._engine.connect() as connection:
             connection.info["writes"] = "FULL" if durable else "NORMAL"
             with connection.begin():
                 yield connection
@@ -77,6 +77,22 @@ class MetaStore:
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Turn the database's refusals into ours; defects (a wrong statement, say) pass through."""
+        driver: Any = self._engine.dialect.loaded_dbapi
+        try:
+            yield
+        except (exc.DBAPIError, driver.Error) as error:
+            cause = error.orig if isinstance(error, exc.DBAPIError) else error
+            if isinstance(cause, driver.OperationalError):
+                raise _refusal(str(cause)) from error
+            if type(cause) is not driver.DatabaseError:
+                raise  # a constraint, a wrong statement: ours
+            raise DamagedError(
+                f"the metastore cannot be read: {cause}", "restore the data folder from a backup"
+            ) from error
 
 
 def _engine(url: str) -> Engine:
@@ -112,21 +128,6 @@ def _prepare_sqlite(engine: Engine) -> None:
                 connection.exec_driver_sql(f"PRAGMA synchronous={sync}")
                 connection.info["synchronous"] = sync
             connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    """Turn the database's refusals into ours; defects (a wrong statement, say) pass through."""
-    try:
-        yield
-    except exc.OperationalError as error:
-        raise _refusal(str(error.orig)) from error
-    except exc.DatabaseError as error:
-        if type(error) is not exc.DatabaseError:
-            raise  # a constraint, a wrong statement: ours
-        raise DamagedError(
-            f"the metastore cannot be read: {error.orig}", "restore the data folder from a backup"
-        ) from error
 
 
 def _refusal(text: str) -> RefusedError | StorageError:
