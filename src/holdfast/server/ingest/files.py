@@ -38,8 +38,7 @@ def name_files(
     with base.locks.of(run), base.store.write(durable=False) as tx:
         held = _must_hold(tx, run, journal)
         known = contents.known(tx, run.entity, wanted)
-        paths = [file.path for file in files]
-        there = {file.path: file for file in contents.files_of(tx, held.pk, paths)}
+        there = contents.files_at(tx, held.pk, (file.path for file in files))
         arrived = [content for digest, content in brought.items() if digest not in known]
         known.update((content.digest, content.size) for content in arrived)
         _check_sizes(files, known)

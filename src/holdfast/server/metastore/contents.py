@@ -5,11 +5,12 @@ Must not know how bytes arrive. Each function takes an open transaction.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import BindParameter, bindparam, delete, func, insert, select, update
 
 from holdfast.server.metastore.prepared import Prepared
 from holdfast.server.metastore.schema import contents, files, journals, pieces, segments
@@ -20,6 +21,7 @@ __all__ = [
     "HeldFile",
     "add",
     "blob_names",
+    "files_at",
     "files_of",
     "find",
     "forget",
@@ -30,9 +32,14 @@ __all__ = [
     "unpacked",
 ]
 
-_KNOWN = select(contents.c.digest, contents.c.size).where(
-    contents.c.entity == bindparam("entity"),
-    contents.c.digest.in_(bindparam("digests", expanding=True)),
+_AT_ONCE = 16
+"""How many files one statement looks up: one that asks for fewer asks for its last one again."""
+_PLACES = [f"place_{number}" for number in range(_AT_ONCE)]
+_ANY_PLACE: list[BindParameter[str]] = [bindparam(place) for place in _PLACES]
+_KNOWN = Prepared(
+    select(contents.c.digest, contents.c.size).where(
+        contents.c.entity == bindparam("entity"), contents.c.digest.in_(_ANY_PLACE)
+    )
 )
 _FIND = Prepared(
     select(
@@ -54,12 +61,11 @@ _PACK = Prepared(
     .where(contents.c.id == bindparam("the_content"), _UNPACKED)
     .values(blob=bindparam("the_blob"), offset=bindparam("the_offset"), data=None)
 )
-_FILES_OF = (
-    select(files.c.path, files.c.size, files.c.digest)
-    .where(files.c.journal_pk == bindparam("the_journal"))
-    .order_by(files.c.path)
+_FILES_OF = select(files.c.path, files.c.size, files.c.digest).where(
+    files.c.journal_pk == bindparam("the_journal")
 )
-_FILES_AT = _FILES_OF.where(files.c.path.in_(bindparam("the_paths", expanding=True)))
+_ALL_FILES_OF = Prepared(_FILES_OF.order_by(files.c.path))
+_FILES_AT = Prepared(_FILES_OF.where(files.c.path.in_(_ANY_PLACE)))
 _INSERT_CONTENT = Prepared(insert(contents))
 _INSERT_FILE = Prepared(insert(files))
 _UPDATE_FILE = Prepared(
@@ -99,12 +105,9 @@ def find(tx: Transaction, entity: str, digest: str) -> Content | None:
 
 def known(tx: Transaction, entity: str, digests: Iterable[str]) -> dict[str, int]:
     """Those of the digests whose bytes the entity has, and how many they are."""
-    wanted = list(dict.fromkeys(digests))
     found: dict[str, int] = {}
-    for start in range(0, len(wanted), _BATCH):
-        some = wanted[start : start + _BATCH]
-        rows = tx.execute(_KNOWN, {"entity": entity, "digests": some})
-        found.update((row[0], row[1]) for row in rows)
+    for places in _placed(dict.fromkeys(digests)):
+        found.update(_KNOWN.all(tx, {"entity": entity, **places}))
     return found
 
 
@@ -150,15 +153,18 @@ def pack(tx: Transaction, blob: str, places: Sequence[tuple[int, int]]) -> None:
     )
 
 
-def files_of(
-    tx: Transaction, journal_pk: int, paths: Sequence[str] | None = None
-) -> list[HeldFile]:
-    """The files that a journal names, or those of them at ``paths``, in order of path."""
-    if paths is None or len(paths) > _BATCH:
-        rows = tx.execute(_FILES_OF, {"the_journal": journal_pk})
-    else:
-        rows = tx.execute(_FILES_AT, {"the_journal": journal_pk, "the_paths": list(paths)})
-    return [HeldFile(*row) for row in rows]
+def files_of(tx: Transaction, journal_pk: int) -> list[HeldFile]:
+    """The files that a journal names, in order of path."""
+    return [HeldFile(*row) for row in _ALL_FILES_OF.all(tx, {"the_journal": journal_pk})]
+
+
+def files_at(tx: Transaction, journal_pk: int, paths: Iterable[str]) -> dict[str, HeldFile]:
+    """Those of the files that a journal names which are at ``paths``, by path."""
+    found: dict[str, HeldFile] = {}
+    for places in _placed(dict.fromkeys(paths)):
+        rows = _FILES_AT.all(tx, {"the_journal": journal_pk, **places})
+        found.update((row[0], HeldFile(*row)) for row in rows)
+    return found
 
 
 def name(
@@ -193,3 +199,11 @@ def blob_names(tx: Transaction) -> set[str]:
     for column in (pieces.c.blob, segments.c.blob, contents.c.blob):
         found.update(tx.execute(select(column).where(column.is_not(None)).distinct()).scalars())
     return found
+
+
+def _placed(wanted: Iterable[str]) -> Iterator[dict[str, str]]:
+    """Values for as many statements as it takes to look up what is wanted."""
+    left = list(wanted)
+    for start in range(0, len(left), _AT_ONCE):
+        some = left[start : start + _AT_ONCE]
+        yield dict(zip_longest(_PLACES, some, fillvalue=some[-1]))

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import Connection, Engine, event, exc
+from sqlalchemy import Connection, Engine, NullPool, event, exc
 
 from holdfast.errors import DamagedError, RefusedError, StorageError
 from holdfast.server.metastore import migrations
@@ -47,6 +47,7 @@ class MetaStore:
         # SQLite has one writer at a time; those that wait at this lock are woken, those that
         # wait at SQLite's own poll with growing pauses and can starve.
         self._writer = threading.Lock()
+        self._resting: list[Connection] = []
         try:
             with self.write() as tx:
                 migrations.upgrade(tx)
@@ -57,7 +58,7 @@ class MetaStore:
     @contextmanager
     def read(self) -> Iterator[Transaction]:
         """A transaction that sees one state of the database and changes nothing."""
-        with self._translated(), self._engine.connect() as connection, connection.begin():
+        with self._translated(), self._connection() as connection, connection.begin():
             yield connection
 
     @contextmanager
@@ -69,14 +70,32 @@ class MetaStore:
                 a power cut may take it back, whole; a kill of the process does not. Chunks and
                 files are written so: what is promised is the receipt, and it is durable.
         """
-        with self._translated(), self._writer, self._engine.connect() as connection:
+        with self._translated(), self._writer, self._connection() as connection:
             connection.info["writes"] = "FULL" if durable else "NORMAL"
             with connection.begin():
                 yield connection
 
     def close(self) -> None:
         """Close all connections."""
-        self._engine.dispose()
+        while self._resting:
+            self._resting.pop().close()
+
+    @contextmanager
+    def _connection(self) -> Iterator[Connection]:
+        """The connection that rested last, or a new one; one on which something failed is closed.
+
+        Taking it out of SQLAlchemy's pool each time would cost as much as a small transaction.
+        """
+        try:
+            connection = self._resting.pop()
+        except IndexError:
+            connection = self._engine.connect()
+        try:
+            yield connection
+        except BaseException:
+            connection.close()
+            raise
+        self._resting.append(connection)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -96,7 +115,7 @@ class MetaStore:
 
 
 def _engine(url: str) -> Engine:
-    engine = sqlalchemy.create_engine(url, pool_size=16, max_overflow=48, pool_use_lifo=True)
+    engine = sqlalchemy.create_engine(url, poolclass=NullPool)
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine)
     return engine
@@ -119,15 +138,13 @@ def _prepare_sqlite(engine: Engine) -> None:
     def _begin(connection: Connection) -> None:
         # FULL syncs the write-ahead log at the commit, and with it all that stands in it; after
         # NORMAL the log is whole too, but its end may be lost.
-        sync = connection.info.pop("writes", None)
-        if sync is None:
-            # It takes no lock yet, so nothing of the database's is raised here to be translated.
-            connection.connection.driver_connection.execute("BEGIN")  # type: ignore[union-attr]
-        else:
-            if connection.info.get("synchronous") != sync:  # it holds until it is set again
-                connection.exec_driver_sql(f"PRAGMA synchronous={sync}")
-                connection.info["synchronous"] = sync
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        info = connection.info
+        sync = info.pop("writes", None)
+        driver: Any = connection.connection.driver_connection
+        if sync is not None and info.get("synchronous") != sync:  # it holds until it is set again
+            driver.execute(f"PRAGMA synchronous={sync}")
+            info["synchronous"] = sync
+        driver.execute("BEGIN" if sync is None else "BEGIN IMMEDIATE")
 
 
 def _refusal(text: str) -> RefusedError | StorageError:
