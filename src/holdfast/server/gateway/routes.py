@@ -6,11 +6,12 @@ Owns how a request is read and who it is from. Must not know what is in a docume
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, TypeVar
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
@@ -40,9 +41,9 @@ __all__ = ["Gateway"]
 
 _RUN = "/files/{entity}/{project}/{run}"
 _SHORT_AT_ONCE = 2
-"""Short words that change something. Their work is the processor's, of which one thread has its
-turn, and the metastore's, which has one writer: one thread prepares while another writes, and more
-only take the interpreter from each other."""
+"""Threads for short words that change something. Their work is the processor's, of which one
+thread has its turn, and the metastore's, which has one writer: one thread prepares while another
+writes, and more only take the interpreter from each other."""
 _LONG_BYTES = 64 * 1024
 _LONG_AT_ONCE = 3
 """Bodies of many lines take ten times their size while they are read; more at once are no faster,
@@ -50,6 +51,7 @@ for one thread computes at a time."""
 _SWALLOWED_BYTES = 64 * 1024 * 1024
 
 _Endpoint = Callable[[Request], Awaitable[Response]]
+_T = TypeVar("_T")
 
 
 class Gateway:
@@ -80,7 +82,7 @@ class Gateway:
         self._limits = limits
         self._signer = Signer(secret, clock)
         self._engine = Engine(resolvers.FIELDS)
-        self._short = asyncio.Semaphore(_SHORT_AT_ONCE)
+        self._short = ThreadPoolExecutor(_SHORT_AT_ONCE, "holdfast-short")
         self._long = asyncio.Semaphore(_LONG_AT_ONCE)
 
     @property
@@ -100,10 +102,8 @@ class Gateway:
         context = self._context(request, await self._user(request))
         body = await _body(request, self._limits.json_bytes)
         text, variables, operation = _question(body)
-        async with self._short if _changes(text) else contextlib.nullcontext():
-            outcome = await run_in_threadpool(
-                self._engine.execute, text, variables, operation, context
-            )
+        execute = partial(self._engine.execute, text, variables, operation, context)
+        outcome = await (self._soon(execute) if _changes(text) else run_in_threadpool(execute))
         return answer(outcome.body, outcome.status)
 
     async def _stream(self, request: Request) -> Response:
@@ -112,8 +112,7 @@ class Gateway:
         may_write(context, run.entity)
         raw = await _raw(request, self._limits.chunk_bytes)
         if len(raw) < _LONG_BYTES and not _encoding(request):
-            async with self._short:
-                return answer(await run_in_threadpool(stream.take, context, run, raw))
+            return answer(await self._soon(partial(stream.take, context, run, raw)))
         async with self._long:
             body = await _plain(request, raw, self._limits.chunk_bytes)
             return answer(await run_in_threadpool(stream.take, context, run, body))
@@ -133,6 +132,10 @@ class Gateway:
         run, path = self._signed(request)
         await uploads.take(self._ingest, run, path, request, self._short)
         return answer({})
+
+    def _soon(self, work: Callable[[], _T]) -> Awaitable[_T]:
+        """Have short work done in its turn."""
+        return asyncio.get_running_loop().run_in_executor(self._short, work)
 
     def _signed(self, request: Request) -> tuple[RunPath, str]:
         """The run and the file of a signed URL."""

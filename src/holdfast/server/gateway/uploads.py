@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import Executor
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
@@ -23,10 +24,8 @@ _SHORT_BYTES = 1024 * 1024
 """A file up to here is held whole: no thread waits for its bytes."""
 
 
-async def take(
-    ingest: Ingest, run: RunPath, path: str, request: Request, short: asyncio.Semaphore
-) -> None:
-    """Store the body of a request as the file ``path`` of a run; ``short`` is for short work.
+async def take(ingest: Ingest, run: RunPath, path: str, request: Request, short: Executor) -> None:
+    """Store the body of a request as the file ``path`` of a run; ``short`` does short work.
 
     Raises:
         NotFoundError: no such run.
@@ -34,12 +33,11 @@ async def take(
     """
     announced = request.headers.get("content-length", "")
     pieces = _whole(request, announced)
+    loop = asyncio.get_running_loop()
     if announced.isdigit() and int(announced) <= _SHORT_BYTES:
         data = b"".join([piece async for piece in pieces])
-        async with short:
-            await run_in_threadpool(_store_short, ingest, run, path, data)
+        await loop.run_in_executor(short, _store_short, ingest, run, path, data)
     else:
-        loop = asyncio.get_running_loop()
         await run_in_threadpool(_store_long, ingest, run, path, _blocking(pieces, loop))
 
 
