@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import threading
 from pathlib import Path
@@ -195,4 +196,44 @@ def test_a_busy_database_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     other.close()
     with store.write() as tx:
         tx.execute(project("a"))
+    store.close()
+
+
+def test_connections_rest_and_are_taken_again(tmp_path: Path) -> None:
+    store = MetaStore(url(tmp_path))
+
+    def taken() -> Any:
+        with store.read() as tx:
+            return tx.connection.dbapi_connection
+
+    first = taken()
+    with store.write() as tx:
+        assert tx.connection.dbapi_connection is first
+        with store.read() as other:
+            assert other.connection.dbapi_connection is not first
+    assert taken() is first
+
+    def refused() -> None:
+        with store.write() as tx:
+            tx.execute(project("a"))
+            raise RefusedError("no", "never", status=404, code="not_found")
+
+    with pytest.raises(RefusedError):
+        refused()
+    assert taken() is first
+    assert count(store) == 0
+
+    with pytest.raises(StorageError), store.read() as tx:
+        tx.exec_driver_sql("SELECT * FROM nowhere")
+    assert taken() is not first
+    store.close()
+
+
+def test_a_crowd_leaves_few_connections(tmp_path: Path) -> None:
+    store = MetaStore(url(tmp_path))
+    with contextlib.ExitStack() as stack:
+        for _ in range(40):
+            stack.enter_context(store.read())
+    assert len(store._resting) == 16
+    assert count(store) == 0
     store.close()

@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy
 from sqlalchemy import Connection, Engine, NullPool, event, exc
 
-from holdfast.errors import DamagedError, RefusedError, StorageError
+from holdfast.errors import DamagedError, HoldfastError, RefusedError, StorageError
 from holdfast.server.metastore import migrations
 
 __all__ = ["MetaStore", "Transaction"]
@@ -23,6 +23,7 @@ Transaction = Connection
 """An open transaction, as the functions of this room take it."""
 
 _BUSY_SECONDS = 30.0
+_MOST_RESTING = 16  # each keeps some MiB of pages
 
 
 class MetaStore:
@@ -92,10 +93,19 @@ class MetaStore:
             connection = self._engine.connect()
         try:
             yield connection
+        except HoldfastError:  # a word of ours, "no such run" for one: nothing is wrong with it
+            self._rest(connection)
+            raise
         except BaseException:
             connection.close()
             raise
-        self._resting.append(connection)
+        self._rest(connection)
+
+    def _rest(self, connection: Connection) -> None:
+        if len(self._resting) < _MOST_RESTING:
+            self._resting.append(connection)
+        else:
+            connection.close()
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
