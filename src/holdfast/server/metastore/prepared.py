@@ -7,10 +7,11 @@ Must not know tables.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Dialect, Select
+from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.sql.dml import UpdateBase
 
 from holdfast.server.metastore.store import Transaction
@@ -20,6 +21,7 @@ __all__ = ["Prepared"]
 _Statement = Select[Any] | UpdateBase
 _Values = Mapping[str, Any]
 _Row = tuple[Any, ...]
+_Reader = Callable[[Any], Any]
 
 
 class Prepared:
@@ -43,7 +45,7 @@ class Prepared:
         text = self._text(tx, values)
         cursor = tx.connection.cursor()
         cursor.execute(text.sql, text.arguments(values))
-        rows = text.read(cursor.fetchall())
+        rows = text.read(cursor)
         cursor.close()
         return rows
 
@@ -88,20 +90,33 @@ class _Text:
         # what the statement says itself, its LIMIT for one
         self._own = {name: value for name, value in whole.items() if name not in names}
         columns = statement.selected_columns if isinstance(statement, Select) else ()
-        readers = [c.type.dialect_impl(dialect).result_processor(dialect, None) for c in columns]
-        self._readers = [(at, reader) for at, reader in enumerate(readers) if reader is not None]
+        self._types = [column.type.dialect_impl(dialect) for column in columns]
+        self._dialect = dialect
+        self._readers: list[tuple[int, _Reader]] | None = None  # known after the first answer
 
     def arguments(self, values: _Values) -> Any:
         """The values as the driver takes them: in their order, or by name."""
         whole = {**self._own, **values}
         return whole if self._order is None else [whole[name] for name in self._order]
 
-    def read(self, rows: Sequence[_Row]) -> Sequence[_Row]:
+    def read(self, cursor: DBAPICursor) -> Sequence[_Row]:
         """The rows as the types of their columns have them: a Boolean of SQLite's is 0 or 1."""
-        return [self._read(row) for row in rows] if self._readers else rows
+        if self._readers is None:
+            codes = [column[1] for column in cursor.description]  # of types, as the driver says it
+            self._readers = list(self._needed(codes))
+        rows = cursor.fetchall()
+        return [_converted(row, self._readers) for row in rows] if self._readers else rows
 
-    def _read(self, row: _Row) -> _Row:
-        values = list(row)
-        for at, reader in self._readers:
-            values[at] = reader(values[at])
-        return tuple(values)
+    def _needed(self, codes: Sequence[Any]) -> Iterator[tuple[int, _Reader]]:
+        """Where a value of the driver's is not yet of its column's type, and what makes it so."""
+        for at, (kind, code) in enumerate(zip(self._types, codes, strict=True)):
+            reader = kind.result_processor(self._dialect, code)
+            if reader is not None:
+                yield at, reader
+
+
+def _converted(row: _Row, readers: Sequence[tuple[int, _Reader]]) -> _Row:
+    values = list(row)
+    for at, reader in readers:
+        values[at] = reader(values[at])
+    return tuple(values)
