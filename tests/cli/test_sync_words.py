@@ -276,7 +276,9 @@ def test_event_files_are_read_with_the_option_only(
     said = capsys.readouterr()
     assert "logs: 2 event files of TensorBoard: --sync-tensorboard sends them" in said.err
     assert main(["sync", "--sync-tensorboard", "--dry-run", "logs"]) == 0
-    assert "logs: would make a run of 2 event files" in capsys.readouterr().err
+    assert capsys.readouterr().out == "would make a run of 2 event files at logs\n"
+    assert main(["sync", "--sync-tensorboard", "--dry-run", "--json", "logs"]) == 0
+    assert json.loads(capsys.readouterr().out)["event_files"] == {"logs": 2}
     assert not (tmp_path / "logs" / "wandb").exists()
     assert not served.journals
     assert main(["sync", "--sync-tensorboard", "--json", "-p", "p", "logs"]) == 0

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 from client.reading import only, read
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import holdfast
 from holdfast.errors import UsageError
@@ -41,6 +44,43 @@ def test_the_last_value_counts(tmp_path: Path) -> None:
     assert replay.summary["_wandb"]["runtime"] >= 0
     told = json.loads((only(tmp_path).files / "wandb-summary.json").read_text())
     assert shown(told) == expected
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    calls=st.lists(
+        st.tuples(
+            st.dictionaries(st.sampled_from("ab"), st.integers(0, 99), min_size=1),
+            st.sampled_from(["log", "log", "step", "open", "look"]),
+        ),
+        min_size=4,
+    )
+)
+def test_rows_of_any_keys_in_any_order(calls: list[tuple[dict[str, Any], str]]) -> None:
+    """Rows of numbers are told to the summary late: what was logged last counts all the same."""
+    with tempfile.TemporaryDirectory() as folder:
+        run = holdfast.init(dir=folder, settings=QUIET)
+        expected: dict[str, Any] = {}
+        waiting: dict[str, Any] = {}
+        for row, how in calls:
+            data = dict(row)
+            if how == "step":  # one higher: the open row is closed first
+                expected |= waiting
+                waiting = dict(row)
+                run.log(data, step=run.step + 1)
+            elif how == "open":
+                waiting |= row
+                run.log(data, commit=False)
+            else:
+                expected |= waiting | row
+                waiting = {}
+                run.log(data)
+            data.clear()  # the caller's dict is the caller's
+            if how == "look":
+                assert shown(run.summary.as_dict()) == expected
+        run.finish()
+        assert shown(run.summary.as_dict()) == expected | waiting
+        assert shown(read(Path(folder)).replay.summary) == expected | waiting
 
 
 def test_setting_values(tmp_path: Path) -> None:

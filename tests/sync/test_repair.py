@@ -24,7 +24,6 @@ from holdfast.records.decode import history_row, kind, parse
 from holdfast.records.replay import Replay
 from holdfast.rundir import RunDir, discover, read_receipt
 from holdfast.rundir.quarantine import quarantined
-from holdfast.sync import repair as repair_module
 from holdfast.sync.one import sync_run
 from holdfast.sync.repair import Repaired, repair_run
 from holdfast.sync.survey import Survey
@@ -379,24 +378,20 @@ def test_a_filesystem_without_links(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert found.original.read_bytes() == damaged
 
 
-def test_a_full_disk_leaves_the_journal_as_it_was(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("room", [0, 40])
+def test_a_full_disk_leaves_the_journal_as_it_was(tmp_path: Path, room: int) -> None:
+    resource = pytest.importorskip("resource", reason="limits of POSIX")
     run_dir = make_run(tmp_path, "aaaa")
     flip(run_dir, frame_of(run_dir, "history").start + 9)
     damaged = run_dir.journal.read_bytes()
-
-    class Full(repair_module.Writer):
-        def _put(self, data: bytes) -> bool:
-            if self.position:
-                self._report("write", OSError(errno.ENOSPC, "No space left on device"))
-                return False
-            return super()._put(data)
-
-    monkeypatch.setattr(repair_module, "Writer", Full)
-    found = repair_run(run_dir, Listener())
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))  # no file may become longer
+    try:
+        found = repair_run(run_dir, Listener())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
     assert isinstance(found.error, StorageError)
-    assert "No space left" in str(found.error)
+    assert "File too large" in str(found.error)
     assert run_dir.journal.read_bytes() == damaged
     assert {path.name for path in run_dir.path.iterdir()} == {
         *("run-aaaa.wandb", "files", "logs", "tmp")

@@ -30,7 +30,7 @@ from holdfast.cli.sync_words import (
     wishes_of,
     without_meaning,
 )
-from holdfast.cli.tensorboard import convert_all, hint
+from holdfast.cli.tensorboard import convert_all, hint, would_convert
 from holdfast.errors import UsageError
 from holdfast.rundir import RunDir
 from holdfast.settings import Settings, load
@@ -102,7 +102,10 @@ def run(args: argparse.Namespace) -> int:
 def _find(args: argparse.Namespace, settings: Settings, wishes: Wishes) -> Found:
     """The runs that are meant, those that event files give among them."""
     paths = args.paths or [Path()]
-    made, errors = convert_all(args, paths, settings) if args.sync_tensorboard else ([], [])
+    if args.sync_tensorboard and args.id and len(paths) > 1:
+        raise UsageError(f"--id {args.id} for event files of {len(paths)} paths", "name one path")
+    makes = args.sync_tensorboard and not args.dry_run
+    made, errors = convert_all(args, paths, settings) if makes else ([], [])
     found = choose(args, find([*paths, *made], settings.base_url, wishes))
     found.missing = list({str(error): error for error in [*errors, *found.missing]}.values())
     if not args.sync_tensorboard and not found.pending and not found.synced:
@@ -186,13 +189,17 @@ def _tell(args: argparse.Namespace, outcome: Outcome, say: Callable[[str], None]
 
 
 def _tell_plan(args: argparse.Namespace, found: Found, runs: Sequence[RunDir]) -> int:
+    events = would_convert(args.paths or [Path()]) if args.sync_tensorboard else {}
     if args.json:
         plan = {"pending": [str(run.path) for run in runs], "missing": _errors(found)}
-        print(json.dumps(plan))
+        print(json.dumps({**plan, "event_files": events}))
     else:
         for run_dir in runs[: args.show or None]:
             print(f"would send {run_dir.path}")
-        print(_summary_of_found(found, runs))
+        for path, count in events.items():
+            print(f"would make a run of {count_text(count, 'event file')} at {path}")
+        if runs or not events:
+            print(_summary_of_found(found, runs))
         tell_errors(found.missing)
     return _exit_code(found, [])
 

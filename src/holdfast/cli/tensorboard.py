@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from holdfast.cli.progress import count_text
-from holdfast.errors import HoldfastError, UsageError
+from holdfast.errors import HoldfastError
 from holdfast.settings import Settings
 from holdfast.sync.event_files import event_files
 from holdfast.sync.tensorboard import Conversion, convert
 
-__all__ = ["convert_all", "hint"]
+__all__ = ["convert_all", "hint", "would_convert"]
 
 _MANY_FOLDERS = 3
 
@@ -25,21 +25,12 @@ def convert_all(
 
     Returns:
         The run folders, and an error for each path of which none could be made.
-
-    Raises:
-        UsageError: one id is given for several paths.
     """
-    if args.id and len(paths) > 1:
-        raise UsageError(f"--id {args.id} for event files of {len(paths)} paths", "name one path")
     wandb_dir = Path(settings.wandb_dir) if settings.dir else None
     folders: list[Path] = []
     errors: list[HoldfastError] = []
     for path in paths:
         try:
-            if args.dry_run:
-                if files := event_files(path):
-                    _say(f"{path}: would make a run of {count_text(len(files), 'event file')}")
-                continue
             done = convert(path, wandb_dir, run_id=args.id)
         except HoldfastError as error:
             errors.append(error)
@@ -70,18 +61,22 @@ def _tell(done: Conversion) -> None:
         )
 
 
-def hint(paths: Sequence[Path]) -> None:
-    """Say which of these paths, at which there are no runs, hold event files."""
+def would_convert(paths: Sequence[Path]) -> dict[str, int]:
+    """How many event files each path has that has some: what `convert_all` would make a run of."""
+    found = {}
     for path in paths:
         try:
-            files = event_files(path)
+            found[str(path)] = len(event_files(path))
         except HoldfastError:  # it is told as an error of the search for runs
             continue
-        if files:
-            _say(
-                f"{path}: {count_text(len(files), 'event file')} of TensorBoard: "
-                "--sync-tensorboard sends them"
-            )
+    return {path: count for path, count in found.items() if count}
+
+
+def hint(paths: Sequence[Path]) -> None:
+    """Say which of these paths, at which there are no runs, hold event files."""
+    for path, count in would_convert(paths).items():
+        files = count_text(count, "event file")
+        _say(f"{path}: {files} of TensorBoard: --sync-tensorboard sends them")
 
 
 def _say(text: str) -> None:

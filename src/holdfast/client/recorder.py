@@ -114,9 +114,14 @@ class Recorder:
         self._plain = not beginning.definitions
         self._summary = dict(beginning.summary)
         self._told: dict[str, Any] = {}
+        # What the summary lacks of rows of numbers; the last such row stands apart, for a copy into
+        # a dict costs more than what else is done with a row here.
         self._unfolded: dict[str, Any] = {}
+        self._last_names: tuple[str, ...] = ()
+        self._last_values: tuple[Any, ...] = ()
         self.runtime_since = time_ns() // 1_000_000 - int(beginning.runtime * 1000)
-        self._encode_plain = PlainRows(self.runtime_since).encode
+        self._plain_rows = PlainRows(self.runtime_since)
+        self._encode_plain = self._plain_rows.encode
         self._last_time = self._open_time = self.runtime_since
         self._last_step = self.step
         # Reentrant, so that a call that breaks into this thread's own can see that it does.
@@ -152,7 +157,10 @@ class Recorder:
                         # First, so that an interrupt cannot give one number to two rows.
                         self.step = number + 1
                         self._append(payload)
-                        self._unfolded.update(data)
+                        plain = self._plain_rows
+                        if plain.names is not self._last_names:
+                            self._keep_last(plain.names)
+                        self._last_values = plain.values
                         self._last_time = now
                         self._last_step = number
                         if not self.rows & self.samples.mask:
@@ -367,6 +375,7 @@ class Recorder:
             self.definitions.fold(self._summary, row)
             self._summary["_step"] = self.step
         else:
+            self._keep_last(())
             self._unfolded.update(row)
             self._last_time = self._open_time
             self._last_step = self.step
@@ -378,8 +387,14 @@ class Recorder:
         self._fold()
         return self._summary
 
+    def _keep_last(self, names: tuple[str, ...]) -> None:
+        """Keep what the last row said, before one with other ``names`` takes its place."""
+        self._unfolded.update(zip(self._last_names, self._last_values))  # noqa: B905  of one row
+        self._last_names, self._last_values = names, ()
+
     def _fold(self) -> None:
         """Bring the rows of numbers into the summary."""
+        self._keep_last(())
         if self._unfolded:
             self._summary.update(self._unfolded)
             self._summary["_timestamp"] = self._last_time / 1000

@@ -7,8 +7,8 @@ The layout is that of LevelDB's log files with a file header of seven bytes and 
 from __future__ import annotations
 
 import struct
-import zlib
 from collections.abc import Iterable
+from zlib import crc32
 
 __all__ = ["BLOCK", "CHUNK_HEADER", "FIRST", "FULL", "HEADER", "LAST", "MIDDLE", "chunks", "frames"]
 
@@ -22,7 +22,9 @@ FULL, FIRST, MIDDLE, LAST = 1, 2, 3, 4
 _OVERHEAD = CHUNK_HEADER.size
 _PADDING = tuple(bytes(n) for n in range(_OVERHEAD))
 #: the checksum covers the type byte and then the payload
-_SEED = tuple(zlib.crc32(bytes([kind])) for kind in range(5))
+_SEED = tuple(crc32(bytes([kind])) for kind in range(5))
+_FULL_SEED = _SEED[FULL]
+_header = CHUNK_HEADER.pack
 
 
 def chunks(payload: bytes, position: int) -> bytes:
@@ -35,7 +37,7 @@ def chunks(payload: bytes, position: int) -> bytes:
     left = BLOCK - position % BLOCK
     size = len(payload)
     if left >= _OVERHEAD + size:  # nearly always: one chunk in this block
-        return CHUNK_HEADER.pack(zlib.crc32(payload, _SEED[FULL]), size, FULL) + payload
+        return _header(crc32(payload, _FULL_SEED), size, FULL) + payload
     parts = []
     if left < _OVERHEAD:
         parts.append(_PADDING[left])
@@ -47,7 +49,7 @@ def chunks(payload: bytes, position: int) -> bytes:
         begin += len(piece)
         last = begin == size
         kind = (FULL if last else FIRST) if first else (LAST if last else MIDDLE)
-        parts.append(CHUNK_HEADER.pack(zlib.crc32(piece, _SEED[kind]), len(piece), kind))
+        parts.append(_header(crc32(piece, _SEED[kind]), len(piece), kind))
         parts.append(piece)
         if last:
             return b"".join(parts)

@@ -67,6 +67,8 @@ class Writer:
         self._waiting_bytes = 0
         self._failing: set[str] = set()
         self._ragged = False
+        # Nothing waits, nothing half stands behind the last frame, no frame has its own fsync.
+        self._clear = False
         self._next_try = 0.0
         self._dirty = False
         flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_APPEND | getattr(os, "O_BINARY", 0)
@@ -109,6 +111,20 @@ class Writer:
 
     def append_held(self, payload: bytes) -> None:
         """`append` for who holds `lock` already: taking a lock twice is a twentieth of a `log`."""
+        position = self.position
+        if self._clear and position == self._end:  # nearly always
+            data = chunks(payload, position)
+            self._end = end = position + len(data)
+            try:
+                if os.write(self._fd, data) == len(data):
+                    self.position = end
+                    self._dirty = True
+                    return
+            except OSError:  # the next try says which
+                pass
+        self._append_with_care(payload)
+
+    def _append_with_care(self, payload: bytes) -> None:
         if self._end != self.position:
             self._settle()
         if self._fd < 0:
@@ -183,6 +199,7 @@ class Writer:
                 os.fsync(self._fd)
         except OSError as error:
             self._ragged = True
+            self._clear = False
             self._end = self.position
             with contextlib.suppress(OSError):  # tried again above before the next write
                 self._cut()
@@ -191,6 +208,7 @@ class Writer:
         self.position = self._end
         self._failing.discard("write")
         self._dirty = True
+        self._clear = not self._always and not self._waiting
         return True
 
     def _settle(self) -> None:
@@ -203,6 +221,7 @@ class Writer:
                 self.position = self._end  # it is whole, and a reader may have read it
                 return
         self._ragged = True
+        self._clear = False
         self._end = self.position
 
     def _cut(self) -> None:
