@@ -93,6 +93,13 @@ def test_rows_of_numbers_are_batches() -> None:
     assert not read_rows(['{"a": 1}', '{"a": "text", "_step": 1}']).batches
 
 
+def test_rows_of_as_many_keys_as_the_one_before_have_their_own() -> None:
+    lines = ['{"a": 1}', '{"b": 2}', '{"a": 1, "b": 2}', '{"a": 3, "c": 4}', "{}", "{}"]
+    rows = [history_row(parse(record).history) for record in read_rows(lines).records]
+    wanted = [json.loads(line) for line in lines]
+    assert [{k: v for k, v in row.items() if k != "_step"} for row in rows] == wanted
+
+
 @pytest.mark.parametrize(
     "token",
     ["1.50", "1e-5", "1E400", "-0", "-0.0", "NaN", "-Infinity", "1.7952e+09", "9" * 60, "1" * 5000],
@@ -133,7 +140,8 @@ def test_steps(step: str, want: int | None) -> None:
     [("1.5e9", 1.5e9), ("3", 3.0), ("NaN", None), ("1e300", None), ('"3"', None), ("null", None)],
 )
 def test_times(stamp: str, want: float | None) -> None:
-    assert read_rows([f'{{"_timestamp": {stamp}}}', "{}"]).timestamps == [want, None]
+    read = read_rows([f'{{"_timestamp": {stamp}}}', "{}"])
+    assert [read.moment(0), read.moment(1)] == [want, None]
 
 
 @pytest.mark.parametrize(

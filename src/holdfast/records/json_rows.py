@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -23,6 +24,7 @@ __all__ = ["JsonRows", "plain_values", "read_rows"]
 
 #: a number as the bytes of its JSON; text stays `str`, so the two are told apart
 _Token = bytes
+_Row = tuple[Any, ...]
 _scan: Callable[[str, int], tuple[Any, int]] = vars(
     json.JSONDecoder(parse_float=str.encode, parse_int=str.encode, parse_constant=str.encode)
 )["scan_once"]
@@ -44,19 +46,24 @@ class JsonRows(NamedTuple):
     """Rows in order, in columns: a million small objects would cost more than what is in them.
 
     ``records`` are their history records, ``steps`` their steps (None where a line names none),
-    ``timestamps`` when they were logged (Unix seconds, None where a line does not say). ``first``
-    is the first row as it was read, ``last`` has the last value of each key in any row; numbers in
-    both are the bytes of their JSON (`plain_values` makes them numbers). ``batches`` are what
-    `batch.batches` would make of those records that hold nothing but numbers and their step; of
-    very many rows only the first.
+    ``stamps`` what they say of their time (see `moment`). ``first`` is the first row as it was
+    read, ``last`` has the last value of each key in any row; numbers in both are the bytes of
+    their JSON (`plain_values` makes them numbers). ``batches`` are what `batch.batches` would make
+    of those records that hold nothing but numbers and their step; of very many rows only the first.
     """
 
     records: list[bytes]
     batches: list[Spelled]
     steps: list[int | None]
-    timestamps: list[float | None]
+    stamps: list[Any]
     first: dict[str, Any]
     last: dict[str, Any]
+
+    def moment(self, place: int) -> float | None:
+        """When a row was logged, in Unix seconds; None when its line says no time that can be."""
+        stamp = self.stamps[place]
+        moment = float(stamp) if type(stamp) is _Token else math.nan
+        return moment if abs(moment) < _LATEST else None
 
 
 def read_rows(lines: Sequence[str], *, steps: bool = True) -> JsonRows:
@@ -74,42 +81,52 @@ def read_rows(lines: Sequence[str], *, steps: bool = True) -> JsonRows:
         [3]
     """
     found = JsonRows([], [], [], [], {}, {})
-    group: list[dict[str, Any]] = []
+    shape: _Shape | None = None
+    rows: list[_Row] = []
+    for values in _objects(lines):
+        if not steps:
+            values.pop(_STEP, None)
+        row = None if shape is None else shape.row(values)
+        if row is None or len(rows) == _GROUP:
+            if shape is not None:
+                _take_group(found, shape, rows)
+            shape, rows = _shape_of(values), []
+            row = shape.pick(values)
+        rows.append(row)
+    if shape is not None:
+        _take_group(found, shape, rows)
+    return found
+
+
+def _objects(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """What the lines hold, one at a time: kept, they would take more memory than anything else."""
     for number, line in enumerate(map(str.strip, lines)):
         try:
             values, end = _scan(line, 0)
             if end != len(line) or type(values) is not dict:
                 raise ValueError("no JSON object")
-            if not steps:
-                values.pop(_STEP, None)
-            if group and (len(group) == _GROUP or values.keys() != group[0].keys()):
-                _take_group(found, group)
-                group = []
-            group.append(values)
         except (ValueError, StopIteration, RecursionError) as error:
             raise ValueError(f"line {number} is no JSON object: {line[:80]!r}") from error
-    if group:
-        _take_group(found, group)
-    return found
+        yield values
 
 
-def _take_group(found: JsonRows, group: list[dict[str, Any]]) -> None:
-    """Add rows with the same keys."""
+def _take_group(found: JsonRows, shape: _Shape, rows: Sequence[_Row]) -> None:
+    """Add rows of one shape."""
     if not found.records:
-        found.first.update(group[0])
-    found.last.update(group[-1])
-    steps = _steps([values.get(_STEP) for values in group])
-    shape = _shape_of(group[0])
-    made = None if shape is None else shape.made(group, steps)
-    if made is None:
-        records = [encode.history(_items(values)) for values in group]
-    else:
-        records, batch = made
-        if None not in steps and len(found.records) < _MAX_KEPT:
-            found.batches.append(batch)
+        found.first.update(zip(shape.keys, rows[0], strict=True))
+    found.last.update(zip(shape.keys, rows[-1], strict=True))
+    columns = dict(zip(shape.keys, zip(*rows), strict=True))  # noqa: B905  one shape
+    untold = [None] * len(rows)
+    steps = _steps(columns.get(_STEP, untold))
+    records = shape.records(columns.values())
+    if records is None:
+        records = [encode.history(_items(dict(zip(shape.keys, row, strict=True)))) for row in rows]
+    elif None not in steps and len(found.records) < _MAX_KEPT:
+        kept = {key: column for key, column in columns.items() if key != _STEP}
+        found.batches.append(Spelled(tuple(kept), list(kept.values()), steps))
     found.records.extend(records)
     found.steps.extend(steps)
-    found.timestamps.extend(_moments([values.get("_timestamp") for values in group]))
+    found.stamps.extend(columns.get("_timestamp", untold))
 
 
 def plain_values(value: Any) -> Any:
@@ -144,67 +161,71 @@ def _step(token: Any) -> int | None:
         return as_step(read_value(token.decode()))
 
 
-def _moments(tokens: Sequence[Any]) -> Sequence[float | None]:
-    if _ONLY_TOKENS.issuperset(map(type, tokens)):
-        moments = list(map(float, tokens))
-        if math.isfinite(sum(moments)) and min(moments) > -_LATEST and max(moments) < _LATEST:
-            return moments
-    return [_moment(token) for token in tokens]
-
-
-def _moment(token: Any) -> float | None:
-    """A time in Unix seconds, if it can be one."""
-    moment = float(token) if type(token) is _Token else math.nan
-    return moment if abs(moment) < _LATEST else None
-
-
 class _Shape:
-    """Rows of numbers with certain keys: what stands before each value is kept ready."""
+    """Rows with certain keys; what stands before each number is kept ready, if the keys are plain.
+
+    Attributes:
+        keys: in order.
+        plain: they are few and short, and stand in a record as they are.
+        pick: the values of these keys in their order.
+    """
 
     def __init__(self, keys: Sequence[str]) -> None:
-        self._keys = keys
-        self._get = itemgetter(*keys)
-        self._heads = [tuple(head.encode("latin-1") for head in heads_of(key)) for key in keys]
+        self.keys = keys
+        self.pick: Callable[[dict[str, Any]], _Row] = (
+            itemgetter(*keys) if len(keys) > 1 else lambda row: tuple(row[key] for key in keys)
+        )
+        self.plain = 0 < len(keys) <= _MAX_KEYS and all(map(_is_plain, keys))
+        self._heads = [
+            tuple(head.encode("latin-1") for head in heads_of(key))
+            for key in (keys if self.plain else ())
+        ]
 
-    def made(
-        self, group: Sequence[dict[str, Any]], steps: list[int | None]
-    ) -> tuple[list[bytes], Spelled] | None:
-        """Records of rows with these keys, and a batch; None when not all are short numbers."""
-        columns = list(zip(*map(self._get, group)))  # noqa: B905  the rows have the same keys
+    def row(self, values: dict[str, Any]) -> _Row | None:
+        """The values in the order of the keys; None when they have others."""
+        if len(values) == len(self.keys):
+            try:
+                return self.pick(values)
+            except KeyError:
+                pass
+        return None
+
+    def records(self, columns: Iterable[Sequence[Any]]) -> list[bytes] | None:
+        """Records of rows, given a column a key; None when not all are short numbers."""
+        if not self.plain:
+            return None
+        parts: list[Sequence[bytes]] = []
         try:
-            items = [
-                [heads[len(token)] + token for token in tokens]
-                for heads, tokens in zip(self._heads, columns, strict=True)
-            ]
+            for heads, tokens in zip(self._heads, columns, strict=True):
+                parts += [heads[len(token)] for token in tokens], tokens
+            return [_head(len(body)) + body for body in map(b"".join, zip(*parts))]  # noqa: B905
         except (TypeError, IndexError):  # text, a list, nothing; a number of many digits
             return None
-        records = [_framed(body) for body in map(b"".join, zip(*items))]  # noqa: B905  as above
-        kept = dict(zip(self._keys, columns, strict=True))
-        kept.pop(_STEP, None)
-        return records, Spelled(tuple(kept), list(kept.values()), steps)
 
 
-def _framed(body: bytes) -> bytes:
-    """The record of a row with this body."""
-    size = len(body)
-    if size < 128:
-        return bytes((0x12, size)) + body
-    if size < 16384:
-        return bytes((0x12, size & 127 | 128, size >> 7)) + body
-    return bytes((0x12, size & 127 | 128, size >> 7 & 127 | 128, size >> 14)) + body
+@lru_cache(1024)
+def _head(size: int) -> bytes:
+    """What stands before the body of a row of ``size`` bytes."""
+    length = b""
+    while size > 127:
+        length += bytes((size & 127 | 128,))
+        size >>= 7
+    return b"\x12" + length + bytes((size,))
 
 
-_shapes: dict[frozenset[str], _Shape | None] = {}
+_shapes: dict[frozenset[str], _Shape] = {}
 
 
-def _shape_of(values: dict[str, Any]) -> _Shape | None:
+def _shape_of(values: dict[str, Any]) -> _Shape:
     keys = frozenset(values)
-    if keys not in _shapes:
-        if len(_shapes) >= _MAX_SHAPES:
-            _shapes.clear()
-        plain = 1 < len(keys) <= _MAX_KEYS and all(map(_is_plain, keys))
-        _shapes[keys] = _Shape(sorted(keys)) if plain else None
-    return _shapes[keys]
+    shape = _shapes.get(keys)
+    if shape is None:
+        shape = _Shape(sorted(keys))
+        if shape.plain:
+            if len(_shapes) >= _MAX_SHAPES:
+                _shapes.clear()
+            _shapes[keys] = shape
+    return shape
 
 
 def _is_plain(key: str) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from copy import deepcopy
+from itertools import groupby
 from typing import Any, NamedTuple
 
 from holdfast.errors import DamagedError
@@ -95,10 +96,9 @@ class Replay:
             have none.
         open_row: the row of a step that was not closed; a reader shows it as the last row.
         records: number of records by kind. unreadable: those whose body is no record.
-        rows: number of closed rows.
+        rows: number of closed rows. last_step: the step of the last, None before the first.
         first_row: (step, Unix seconds) of the first of them that says both; None before it. It is
             by this that one session is known that is told twice.
-        last_step: the step of the last closed row, None before the first.
     """
 
     def __init__(self) -> None:
@@ -152,19 +152,21 @@ class Replay:
         history: list[bytes] = []
         between: list[_Between] = []
         open_rows: list[bytes] = []
-        for payload in payloads:
-            name = kind(payload)
-            self.records[name] += 1
-            if name == "history":
-                history.append(payload)
+        for name, group in groupby(payloads, kind):
+            alike = list(group)
+            self.records[name] += len(alike)
+            if name == "history":  # thousands at a time
+                history += alike
                 open_rows.clear()  # a closed row holds all that was said of it while open
                 self.open_row = None
-            elif name == "telemetry" and _OPEN_ROW in payload[2:7]:
-                open_rows.append(payload)
-            elif name in ("summary", "metric"):
-                between.append(_Between(len(history), name, payload))
-            elif name in _HANDLERS:
-                self._apply_one(name, payload, applied)
+                continue
+            for payload in alike:
+                if name == "telemetry" and _OPEN_ROW in payload[2:7]:
+                    open_rows.append(payload)
+                elif name in ("summary", "metric"):
+                    between.append(_Between(len(history), name, payload))
+                elif name in _HANDLERS:
+                    self._apply_one(name, payload, applied)
         self._take_rows(history, between, applied, rows)
         for payload in open_rows:
             self._apply_one("telemetry", payload, applied)
@@ -390,8 +392,7 @@ class Replay:
     def _config(self, record: Any, _: Applied) -> None:
         update_values(self.config, record)
         self._note_removed("config", self.config, record)
-        ours = self.config.pop("_wandb", None)
-        if isinstance(ours, dict):
+        if isinstance(ours := self.config.pop("_wandb", None), dict):
             self.client.update(ours)
 
     def _summary(self, record: Any, _: Applied) -> None:
@@ -407,12 +408,11 @@ class Replay:
         self.role = record.writer.role
 
     def _metric(self, record: Any, _: Applied) -> None:
-        glob = bool(record.glob_name)
         name = record.glob_name or record.name
         aggregates = tuple(n for n in _AGGREGATES if getattr(record.summary, n))
         new = MetricDef(
             name=name,
-            glob=glob,
+            glob=bool(record.glob_name),
             step_metric=record.step_metric,
             step_sync=record.options.step_sync,
             hidden=record.options.hidden,

@@ -20,6 +20,8 @@ from holdfast.server.history.stretches import hidden_rows, hidden_spans, numbers
         ([0, 1, 1, 2], [Stretch(0, 0, 1, 2), Stretch(1, 1, 2, 2)]),
         ([3, 2, 1], [Stretch(0, 3, 3, 1), Stretch(1, 2, 2, 1), Stretch(2, 1, 1, 1)]),
         ([0, 5, 3, 4, 0], [Stretch(0, 0, 5, 2), Stretch(1, 3, 4, 2), Stretch(2, 0, 0, 1)]),
+        # no number of 64 bits says how far this one falls
+        ([2**62, -(2**63)], [Stretch(0, 2**62, 2**62, 1), Stretch(1, -(2**63), -(2**63), 1)]),
     ],
 )
 def test_where_stretches_begin(steps: list[int], expected: list[Stretch]) -> None:

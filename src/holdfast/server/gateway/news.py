@@ -63,7 +63,8 @@ def new_rows(
         return News(range(total))
     known = stamps(min(old), max(old)) if old else frozenset()
     fresh = []
-    for place, (step, moment) in enumerate(zip(rows.steps, rows.timestamps, strict=True)):
+    for place, step in enumerate(rows.steps):
+        moment = rows.moment(place)
         stamped = step is not None and moment is not None
         if (step, moment) not in known if stamped else place >= below:
             fresh.append(place)

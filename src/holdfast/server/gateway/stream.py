@@ -128,7 +128,7 @@ def _counts(post: _Post, held: Held) -> StreamCounts:
 
 def _session(rows: JsonRows, news: News) -> RunInfo:
     """Who a session that begins with these rows is: a resumed one, or one that overwrites."""
-    moment = rows.timestamps[news.fresh[0]] if news.fresh else None
+    moment = rows.moment(news.fresh[0]) if news.fresh else None
     step = rows.steps[news.fresh[0]] if news.fresh else None
     return RunInfo(
         "",
@@ -169,7 +169,7 @@ def _earlier_start(rows: JsonRows, news: News, replay: Replay) -> list[bytes]:
     """A synced run began long before its first word reached the server."""
     if replay.run is None or replay.run.resumed or replay.rows or not news.fresh:
         return []
-    moment = rows.timestamps[news.fresh[0]]
+    moment = rows.moment(news.fresh[0])
     runtime = plain_values(rows.first.get("_runtime"))
     if not isinstance(runtime, int | float):
         runtime = 0.0

@@ -51,15 +51,14 @@ def extend(last: Stretch | None, last_step: int | None, steps: NDArray[np.int64]
     """
     if not len(steps):
         return []
-    before = steps[0] - 1 if last is None or last_step is None else last_step
-    starts = np.flatnonzero(np.diff(steps, prepend=before) <= 0)
-    bounds = sorted({0, *starts.tolist(), len(steps)})
+    grows = last_step is None or int(steps[0]) > last_step
+    goes_on = last is not None and last.rows > 0 and grows
+    starts = np.flatnonzero(steps[1:] <= steps[:-1]) + 1
     found = []
     number = -1 if last is None else last.number
-    for begin, end in pairwise(bounds):
+    for begin, end in pairwise([0, *starts.tolist(), len(steps)]):
         first, final, rows = int(steps[begin]), int(steps[end - 1]), end - begin
-        goes_on = begin == 0 and last is not None and last.rows > 0
-        if goes_on and not (len(starts) and starts[0] == 0):
+        if begin == 0 and goes_on:
             assert last is not None
             found.append(Stretch(number, last.first_step, final, last.rows + rows))
         else:
