@@ -225,6 +225,8 @@ def test_clients_try_again_when_the_server_is_busy(
         b'{"query": "{viewer{id}}", "query": "{viewer{entity}}"}',
         b'{"query": 1}',
         b'{"query": "{viewer{id}}", "variables": 3}',
+        b'{"query": "{viewer{id}}", "variables": {"a": NaN}}',
+        b'{"query": "{viewer{id}}", "variables": {"a": [-Infinity]}}',
         b'{"query": "{viewer{id}}", "operationName": 3}',
         b"[" * 100_000,
         b"\xff",

@@ -235,7 +235,7 @@ def _encoding(request: Request) -> str:
 def _question(body: bytes) -> tuple[str, dict[str, Any], str]:
     """The document, the variables and the operation of a GraphQL request."""
     try:
-        said = json.loads(body, object_pairs_hook=each_once)
+        said = json.loads(body, object_pairs_hook=each_once, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         raise malformed("the body is not JSON, or has a key twice") from error
     if not isinstance(said, dict) or not isinstance(said.get("query"), str):
@@ -245,6 +245,11 @@ def _question(body: bytes) -> tuple[str, dict[str, Any], str]:
     if not isinstance(variables, dict) or not isinstance(operation, str):
         raise malformed("'variables' is no object, or 'operationName' no text")
     return said["query"], variables, operation
+
+
+def _no_number(token: str) -> Any:
+    """Refuse NaN and its like, which are no JSON; clients send them inside of texts only."""
+    raise ValueError(token)
 
 
 def _changes(text: str) -> bool:
