@@ -35,6 +35,7 @@ __all__ = [
     "stream_counts",
     "summary",
     "telemetry",
+    "varint",
 ]
 
 #: tag and length of the fields of a Record that this module writes
@@ -406,8 +407,8 @@ def _path(key: Any) -> str:
 
 
 def _item(prefix: str, text: str) -> str:
-    body = f"{prefix}{_varint(len(text)).decode('latin-1')}{text}"
-    return f"\n{_varint(len(body)).decode('latin-1')}{body}"
+    body = f"{prefix}{varint(len(text)).decode('latin-1')}{text}"
+    return f"\n{varint(len(body)).decode('latin-1')}{body}"
 
 
 def history(items: Iterable[tuple[Sequence[str], str]]) -> bytes:
@@ -450,7 +451,8 @@ def _utf8(text: str) -> bytes:
         return text.encode("utf-8", "backslashreplace")
 
 
-def _varint(number: int) -> bytes:
+def varint(number: int) -> bytes:
+    """A number as protobuf writes lengths and integers: seven bits a byte, the lowest first."""
     if 0 <= number < 128:
         return bytes((number,))
     number &= 0xFFFFFFFFFFFFFFFF  # negative numbers are written as their 64-bit complement
@@ -464,12 +466,12 @@ def _varint(number: int) -> bytes:
 
 def _int(number: int, value: int) -> bytes:
     """A varint field; nothing for zero, which is what readers take a missing field for."""
-    return _varint(number << 3) + _varint(value) if value else b""
+    return varint(number << 3) + varint(value) if value else b""
 
 
 def _sub(number: int, body: bytes) -> bytes:
     """A length-delimited field, written also when it is empty."""
-    return _varint(number << 3 | 2) + _varint(len(body)) + body
+    return varint(number << 3 | 2) + varint(len(body)) + body
 
 
 def _text(number: int, text: str) -> bytes:

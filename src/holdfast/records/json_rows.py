@@ -206,11 +206,7 @@ class _Shape:
 @lru_cache(1024)
 def _head(size: int) -> bytes:
     """What stands before the body of a row of ``size`` bytes."""
-    length = b""
-    while size > 127:
-        length += bytes((size & 127 | 128,))
-        size >>= 7
-    return b"\x12" + length + bytes((size,))
+    return b"\x12" + encode.varint(size)
 
 
 _shapes: dict[frozenset[str], _Shape] = {}

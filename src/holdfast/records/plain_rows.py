@@ -78,10 +78,8 @@ class PlainRows:
         try:
             values = tuple(row.values())
             body = joined(values, heads, f"{self._times}{_STEP[len(number)]}{number}")
-        except (IndexError, OverflowError, ValueError):  # an integer of many digits
-            return None
-        except (TypeError, AttributeError):
-            return None
+        except (IndexError, OverflowError, ValueError, TypeError, AttributeError):
+            return None  # an integer of many digits; or no dict, though it has names
         if body is None:
             return None
         self.names = names

@@ -21,6 +21,7 @@ __all__ = [
     "parse_json",
     "parse_pack",
     "plain_chunk",
+    "refuse_constant",
     "too_large",
 ]
 
@@ -183,10 +184,15 @@ def parse_json(body: bytes) -> Any:
 
 
 def _strict(text: bytes) -> Any:
-    return json.loads(text, parse_constant=_refuse_constant)
+    return json.loads(text, parse_constant=refuse_constant)
 
 
-def _refuse_constant(name: str) -> float:
+def refuse_constant(name: str) -> float:
+    """For `json.loads`, which takes NaN and its like: they are no JSON.
+
+    Raises:
+        ValueError: always.
+    """
     raise ValueError(name)
 
 

@@ -35,6 +35,7 @@ from holdfast.server.metastore.users import User
 from holdfast.server.query import Queries
 from holdfast.server.settings import Limits
 from holdfast.wire import check_file_path, decompress, gather_body
+from holdfast.wire.bodies import refuse_constant
 from holdfast.wire.headers import ENCODING, key_in
 
 __all__ = ["Gateway"]
@@ -235,7 +236,8 @@ def _encoding(request: Request) -> str:
 def _question(body: bytes) -> tuple[str, dict[str, Any], str]:
     """The document, the variables and the operation of a GraphQL request."""
     try:
-        said = json.loads(body, object_pairs_hook=each_once, parse_constant=_no_number)
+        # NaN and its like, which are no JSON, are sent by clients inside of texts only.
+        said = json.loads(body, object_pairs_hook=each_once, parse_constant=refuse_constant)
     except (ValueError, RecursionError) as error:
         raise malformed("the body is not JSON, or has a key twice") from error
     if not isinstance(said, dict) or not isinstance(said.get("query"), str):
@@ -245,11 +247,6 @@ def _question(body: bytes) -> tuple[str, dict[str, Any], str]:
     if not isinstance(variables, dict) or not isinstance(operation, str):
         raise malformed("'variables' is no object, or 'operationName' no text")
     return said["query"], variables, operation
-
-
-def _no_number(token: str) -> Any:
-    """Refuse NaN and its like, which are no JSON; clients send them inside of texts only."""
-    raise ValueError(token)
 
 
 def _changes(text: str) -> bool:
