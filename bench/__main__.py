@@ -37,7 +37,7 @@ class Sizes:
 
 
 _LONG, _MANY = Shape("big", 1, 100_000), Shape("small", 200, 100)
-_FULL = Sizes(5, 10_000, 3, _LONG, _MANY, 10_000, Fleet(2_000, 60, 20, 10))
+_FULL = Sizes(15, 10_000, 3, _LONG, _MANY, 10_000, Fleet(2_000, 60, 20, 10))
 _SHORT, _FEW = Shape("big", 1, 1_000), Shape("small", 5, 10)
 _QUICK = Sizes(2, 300, 1, _SHORT, _FEW, 100, Fleet(10, 3, 1, 0.5))
 
