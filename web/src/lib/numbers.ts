@@ -70,6 +70,14 @@ export function formatNamed(key: string, value: Json | undefined): string {
   return number !== null && key === "_runtime" ? formatDuration(number) : formatValue(value);
 }
 
+const SIZES = /^(memory\.total|disk\..*\.(total|used))$/;
+
+/** A value of the metadata, under its dotted key: sizes as sizes, which clients say in bytes, as text too; old ones in GB. */
+export function formatMetadata(key: string, value: Json | undefined): string {
+  const bytes = SIZES.test(key) ? Number(typeof value === "string" ? value : numberOf(value)) : 0;
+  return Number.isInteger(bytes) && bytes >= 2 ** 20 ? formatBytes(bytes) : formatNamed(key, value);
+}
+
 /** The same value in full: what hovering shows and copying gives. */
 export function fullValue(value: Json | undefined): string {
   if (value === undefined) return "";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { formatBytes, formatCount, formatNumber, formatTick, formatValue, fullValue } from "../../src/lib/numbers.ts";
+import { formatBytes, formatCount, formatMetadata, formatNumber, formatTick, formatValue, fullValue } from "../../src/lib/numbers.ts";
 
 test.each([
   [0, "0"], [1, "1"], [-3, "-3"], [12345, "12,345"], [999999, "999,999"], [1e6, "1e6"], [1234567, "1.235e6"],
@@ -14,6 +14,12 @@ test.each([[0, "0"], [2500, "2500"], [10000, "10k"], [1500000, "1.5M"], [0.25, "
 test.each([[0, "0 B"], [1023, "1,023 B"], [1024, "1.0 KiB"], [48211200, "46 MiB"]])(
   "%d bytes are %s", (bytes, text) => expect(formatBytes(bytes)).toBe(text),
 );
+
+test.each([
+  ["memory.total", 33567000000, "31 GiB"], ["disk./.used", "270600000000", "252 GiB"], ["disk.C:\\.total", 1048576, "1.0 MiB"],
+  ["memory.total", 15.6, "15.6"], ["memory.total", "15.6", "15.6"], ["disk./.total", null, "null"], ["cpu_count", 33567000, "3.357e7"],
+  ["memory.total", { $float: "NaN" }, "NaN"],
+])("metadata: %s of %s is %s", (key, value, text) => expect(formatMetadata(key, value)).toBe(text));
 
 describe("values of config and summary", () => {
   test("floats that JSON cannot say", () => {

@@ -2,7 +2,7 @@
 import type { ReactNode } from "react";
 import { journalUrl } from "../../api/runs.ts";
 import type { Alert, Run, RunName } from "../../api/types.ts";
-import { formatCount, fullValue } from "../../lib/numbers.ts";
+import { formatCount, formatMetadata, fullValue } from "../../lib/numbers.ts";
 import { formatDate, formatDuration } from "../../lib/times.ts";
 import { isRecord, type Json } from "../../lib/values.ts";
 import { CopyButton } from "../parts.tsx";
@@ -20,7 +20,7 @@ export function Overview({ name, run }: { name: RunName; run: Run }) {
       <div>
         <Tree title="Summary" value={run.summary} empty="No summary: nothing was logged." />
         <Tree title="Config" value={run.config} empty="No config was given to init()." />
-        <Tree title="Metadata" value={run.metadata ?? {}} empty="The run said nothing about its machine." />
+        <Tree title="Metadata" value={run.metadata ?? {}} format={formatMetadata} empty="The run said nothing about its machine." />
       </div>
     </main>
   );

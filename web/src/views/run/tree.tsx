@@ -1,14 +1,24 @@
 /** A nested value as rows that fold: config, summary, metadata. */
 import { useState } from "react";
-import { formatNamed, formatValue, fullValue } from "../../lib/numbers.ts";
+import { formatNamed, fullValue } from "../../lib/numbers.ts";
 import { isRecord, type Json, leaves, numberOf } from "../../lib/values.ts";
 import { matches } from "../../lib/groups.ts";
 import { CopyButton, SearchField } from "../parts.tsx";
 
-export function Tree({ title, value, empty }: { title: string; value: { [key: string]: Json }; empty: string }) {
+/** What a value under a dotted key is shown as. */
+type Format = (key: string, value: Json) => string;
+
+interface TreeProps {
+  title: string;
+  value: { [key: string]: Json };
+  empty: string;
+  format?: Format;
+}
+
+export function Tree({ title, value, empty, format = formatNamed }: TreeProps) {
   const [search, setSearch] = useState("");
   const all = leaves(value);
-  const found = search ? all.filter((leaf) => matches(`${leaf.key} ${formatValue(leaf.value)}`, search)) : null;
+  const found = search ? all.filter((leaf) => matches(`${leaf.key} ${format(leaf.key, leaf.value)}`, search)) : null;
   return (
     <section className="facts" aria-label={title} data-testid={`tree-${title.toLowerCase()}`}>
       <header>
@@ -18,22 +28,30 @@ export function Tree({ title, value, empty }: { title: string; value: { [key: st
       </header>
       {all.length === 0 && <p className="muted">{empty}</p>}
       <div className="tree">
-        {found ? found.map((leaf) => <LeafRow key={leaf.key} name={leaf.key} value={leaf.value} depth={0} />)
-          : <Branches value={value} depth={0} />}
+        {found ? found.map(({ key, value }) => <LeafRow key={key} name={key} value={value} shown={format(key, value)} depth={0} />)
+          : <Branches {...{ value, format }} path="" depth={0} />}
         {found?.length === 0 && <p className="muted">Nothing has “{search}” in it.</p>}
       </div>
     </section>
   );
 }
 
-function Branches({ value, depth }: { value: { [key: string]: Json }; depth: number }) {
-  return Object.entries(value).map(([key, inner]) =>
-    isRecord(inner) && numberOf(inner) === null && Object.keys(inner).length > 0
-      ? <Branch key={key} name={key} value={inner} depth={depth} />
-      : <LeafRow key={key} name={key} value={inner} depth={depth} />);
+interface BranchesProps {
+  value: { [key: string]: Json };
+  format: Format;
+  /** The dotted key of the value with a dot behind it; empty at the top. */
+  path: string;
+  depth: number;
 }
 
-function Branch({ name, value, depth }: { name: string; value: { [key: string]: Json }; depth: number }) {
+function Branches({ value, format, path, depth }: BranchesProps) {
+  return Object.entries(value).map(([key, inner]) =>
+    isRecord(inner) && numberOf(inner) === null && Object.keys(inner).length > 0
+      ? <Branch key={key} name={key} value={inner} {...{ format, depth }} path={`${path}${key}.`} />
+      : <LeafRow key={key} name={key} value={inner} shown={format(path + key, inner)} depth={depth} />);
+}
+
+function Branch({ name, value, format, path, depth }: BranchesProps & { name: string }) {
   const [open, setOpen] = useState(depth < 2);
   return (
     <>
@@ -41,17 +59,17 @@ function Branch({ name, value, depth }: { name: string; value: { [key: string]: 
         <span className="mono clip" style={{ paddingLeft: depth * 16 }}><span aria-hidden="true" className="muted">{open ? "▾ " : "▸ "}</span>{name}</span>
         {!open && <span className="muted">{leaves(value).length} values</span>}
       </button>
-      {open && <Branches value={value} depth={depth + 1} />}
+      {open && <Branches {...{ value, format, path }} depth={depth + 1} />}
     </>
   );
 }
 
-function LeafRow({ name, value, depth }: { name: string; value: Json; depth: number }) {
+function LeafRow({ name, value, shown, depth }: { name: string; value: Json; shown: string; depth: number }) {
   const full = fullValue(value);
   return (
     <div className="tree-row" data-key={name}>
       <span className="mono clip" title={name} style={{ paddingLeft: depth * 16 }}>{name}</span>
-      <span className={numberOf(value) === null ? "mono clip" : "number clip"} title={full}>{formatNamed(name, value)}</span>
+      <span className={numberOf(value) === null ? "mono clip" : "number clip"} title={full}>{shown}</span>
       <CopyButton text={full} />
     </div>
   );
