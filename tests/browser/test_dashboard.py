@@ -114,6 +114,47 @@ def test_run_is_listed_as_confirmed(
     expect(page.get_by_test_id("tree-config")).to_contain_text("optimizer")
 
 
+_DEFINED = """
+import holdfast, sys
+run = holdfast.init(project="defined", dir=sys.argv[1], mode="offline")
+run.define_metric("epoch", hidden=True)
+run.define_metric("val/*", step_metric="epoch")
+for step in range(4):
+    run.log({"val/acc": step / 8, "loss": 1.0 - step / 8, "epoch": 10 * step})
+run.finish()
+"""
+
+
+def test_metrics_are_drawn_over_what_their_run_defined(
+    page: Page, served: tuple[Server, list[dict[str, Any]]], tmp_path: Path
+) -> None:
+    server, _ = served
+    subprocess.run(
+        [sys.executable, "-c", _DEFINED, str(tmp_path)],
+        env=environment(server.config),
+        check=True,
+        timeout=60,
+        capture_output=True,
+    )
+    done = holdfast_command("sync", str(tmp_path / "wandb"), server=server)
+    assert done.returncode == 0, done.stdout + done.stderr
+    page.goto(f"{server.url}/local/defined")
+    values = [0.0, 0.125, 0.25, 0.375]
+    assert drawn(page, "val/acc") == list(zip([0.0, 10.0, 20.0, 30.0], values, strict=True))
+    assert drawn(page, "loss") == [(float(step), 1.0 - values[step]) for step in range(4)]
+    panels = page.get_by_test_id("panel")
+    names = panels.evaluate_all("all => all.map(one => one.dataset.panel)")
+    assert [name for name in names if name.startswith("history:")] == [
+        "history:loss",
+        "history:val/acc",
+    ]
+    page.get_by_role("combobox", name="x", exact=True).select_option(label="Step")
+    steps = page.locator("[data-panel='history:val/acc'] [data-testid=panel-data] tbody tr")
+    expect(steps.nth(3)).to_have_attribute("data-x", "3")
+    page.get_by_role("searchbox", name="Filter panels").fill("epoch")
+    expect(page.locator("[data-panel='history:epoch']")).to_be_visible()
+
+
 def test_link_signs_in_once(browser: Browser, served: tuple[Server, list[dict[str, Any]]]) -> None:
     server, _ = served
     for signed_in in (True, False):

@@ -13,7 +13,8 @@ from records.values_made import ODD, Colour, Raises, keys, texts, values
 
 from holdfast.records import encode
 from holdfast.records.decode import add_runtime, history_row, kind, parse
-from holdfast.records.encode import HistoryEncoder, MetricDef, RunInfo
+from holdfast.records.definitions import MetricDef
+from holdfast.records.encode import HistoryEncoder, RunInfo
 from holdfast.records.plain_rows import PlainRows
 from holdfast.records.values import loads
 

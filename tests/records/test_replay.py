@@ -13,7 +13,8 @@ from records.reading import rows_of, same
 from records.values_made import deep, keys, values
 
 from holdfast.records import encode
-from holdfast.records.encode import HistoryEncoder, MetricDef, RunInfo, StreamCounts
+from holdfast.records.definitions import MetricDef
+from holdfast.records.encode import HistoryEncoder, RunInfo, StreamCounts
 from holdfast.records.replay import Replay
 from holdfast.records.schema import Record
 from holdfast.records.values import dumps, loads

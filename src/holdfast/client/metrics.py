@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 from holdfast.errors import UsageError
-from holdfast.records.encode import MetricDef
+from holdfast.records.definitions import MetricDef, definition_of
 
 __all__ = ["Definitions", "new_definition"]
 
@@ -56,27 +56,22 @@ class Definitions:
     """All definitions of a run. False while there are none, which is the fast case."""
 
     def __init__(self) -> None:
-        self._exact: dict[str, MetricDef] = {}
-        self._globs: dict[str, MetricDef] = {}
+        self._said: dict[str, MetricDef] = {}
         self._found: dict[str, MetricDef | None] = {}
         self._counts: dict[str, int] = {}
 
     def __bool__(self) -> bool:
-        return bool(self._exact or self._globs)
+        return bool(self._said)
 
     def add(self, definition: MetricDef) -> None:
         """Take a definition; it replaces an earlier one of the same name."""
-        (self._globs if definition.glob else self._exact)[definition.name] = definition
+        self._said[definition.name] = definition
         self._found.clear()
 
     def of(self, key: str) -> MetricDef | None:
         """The definition for a key: its own, else that of the first glob that matches."""
         if key not in self._found:
-            found = self._exact.get(key)
-            if found is None and not key.startswith("_"):
-                globs = self._globs.items()
-                found = next((d for name, d in globs if key.startswith(name[:-1])), None)
-            self._found[key] = found
+            self._found[key] = definition_of(key, self._said)
         return self._found[key]
 
     def steps_to_add(self, row: dict[str, Any], last: dict[str, Any]) -> dict[str, Any]:

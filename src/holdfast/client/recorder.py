@@ -16,6 +16,7 @@ from holdfast.client.metrics import Definitions
 from holdfast.client.settle import merge, settle_all
 from holdfast.errors import UsageError
 from holdfast.records import encode
+from holdfast.records.definitions import MetricDef
 from holdfast.records.plain_rows import PlainRows, opened
 from holdfast.records.values import dumps
 
@@ -207,7 +208,7 @@ class Recorder:
         finally:
             self._lock.release()
 
-    def define(self, definition: encode.MetricDef) -> None:
+    def define(self, definition: MetricDef) -> None:
         """Take what `define_metric` was told."""
 
         def act() -> None:

@@ -14,7 +14,7 @@ from holdfast.client.metrics import Definitions
 from holdfast.client.recorder import Samples
 from holdfast.client.settle import settle_all
 from holdfast.errors import UsageError
-from holdfast.records.encode import MetricDef
+from holdfast.records.definitions import MetricDef
 
 __all__ = ["ClosedRecorder", "Nothing", "SilentRecorder"]
 

@@ -11,11 +11,11 @@ import struct
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from holdfast.records.definitions import MetricDef
 from holdfast.records.values import dumps, key_text
 
 __all__ = [
     "HistoryEncoder",
-    "MetricDef",
     "RunInfo",
     "StreamCounts",
     "alert",
@@ -93,19 +93,6 @@ class StreamCounts(NamedTuple):
     output: int = 0
     last_lines: str = ""
     client: str = ""
-
-
-class MetricDef(NamedTuple):
-    """What `define_metric` says of one metric, or of all that a glob name matches."""
-
-    name: str
-    glob: bool = False
-    step_metric: str = ""
-    step_sync: bool = False
-    hidden: bool = False
-    summary: tuple[str, ...] = ()
-    goal: str = ""
-    overwrite: bool = False
 
 
 def header(

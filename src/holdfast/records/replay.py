@@ -25,7 +25,8 @@ from holdfast.records.decode import (
     seconds,
     update_values,
 )
-from holdfast.records.encode import MetricDef, RunInfo, StreamCounts
+from holdfast.records.definitions import MetricDef, definition_of
+from holdfast.records.encode import RunInfo, StreamCounts
 from holdfast.records.environment import environment_told
 from holdfast.records.values import dumps, flatten, is_ordered, loads
 
@@ -311,10 +312,7 @@ class Replay:
     def _rule(self, name: str) -> MetricDef | None:
         """The definition that says what the summary of a metric is; None for its last value."""
         if name not in self._rules:
-            found = self.metrics.get(name)
-            if (found is None or found.glob) and not name.startswith("_"):
-                globs = (m for m in self.metrics.values() if m.glob)
-                found = next((m for m in globs if _matches(name, m.name)), None)
+            found = definition_of(name, self.metrics)
             self._rules[name] = found if found is not None and found.summary else None
         return self._rules[name]
 
@@ -493,8 +491,3 @@ def _own(value: Any) -> Any:
 
 def _has_dict(column: Sequence[Any], begin: int, end: int) -> bool:
     return dict in map(type, column[begin:end])
-
-
-def _matches(name: str, glob: str) -> bool:
-    """W&B's globs have one star, at the end."""
-    return name.startswith(glob[:-1]) if glob.endswith("*") else name == glob

@@ -12,6 +12,7 @@ from server.api_client import Site, journal_path
 from server.making import START, journal_of
 
 from holdfast.records import encode
+from holdfast.records.definitions import MetricDef
 from holdfast.server.api import shapes
 from holdfast.wire import digest_of, make_pack
 
@@ -31,7 +32,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             after=[
                 encode.stats({"cpu": 1.0}, START),
                 encode.output("stdout", "line\n", START),
-                encode.metric(encode.MetricDef("a", summary=("min",))),
+                encode.metric(MetricDef("a", summary=("min",))),
             ],
         )
         site.sync(made)

@@ -17,7 +17,8 @@ from server.making import START, Made, claim_of, journal_of, rows_of_training
 from holdfast.errors import RefusedError
 from holdfast.ids import RunPath
 from holdfast.records import encode
-from holdfast.records.encode import HistoryEncoder, MetricDef
+from holdfast.records.definitions import MetricDef
+from holdfast.records.encode import HistoryEncoder
 from holdfast.records.schema import Record
 from holdfast.server.history import read_columns, read_console
 from holdfast.server.ingest import PositionMismatch, chunks, segments

@@ -13,6 +13,7 @@ from server.making import START, Made, journal_of
 
 from holdfast.ids import RunPath
 from holdfast.records import encode
+from holdfast.records.definitions import MetricDef
 
 RUNS = "/api/v1/projects/team/digits/runs"
 
@@ -171,6 +172,36 @@ def test_keys_are_the_union_over_runs(site: Site) -> None:
     assert keys["system"] == ["system.cpu"]
     assert keys["config"] == ["lr", "opt.name"]
     assert {"loss", "note", "deep.er"} <= set(keys["summary"])
+
+
+def defined(*said: MetricDef) -> list[bytes]:
+    return [encode.metric(one) for one in said]
+
+
+def test_metrics_are_drawn_over_what_their_runs_agree_on(site: Site) -> None:
+    steps = defined(MetricDef("*", glob=True, step_metric="at"), MetricDef("at", hidden=True))
+    add(site, "a", [{"loss": 1.0, "acc": 0.1, "at": 10, "other": 1}], before=steps)
+    run = site.get("/api/v1/runs/team/digits/a").json()
+    assert run["step_metrics"] == {"loss": "at", "acc": "at", "other": "at"}
+    assert run["hidden"] == ["at"]
+
+    add(site, "b", [{"loss": 1.0, "at": 5}], before=steps)
+    add(site, "c", [{"acc": 1.0}])
+    own = defined(MetricDef("other", step_metric="loss"))
+    add(site, "d", [{"other": 1, "loss": 2.0, "at": 1}], before=[*steps, *own])
+    keys = site.get("/api/v1/projects/team/digits/keys").json()
+    assert keys["step_metrics"] == {"loss": "at"}
+    assert keys["hidden"] == ["at"]
+
+    add(site, "e", [{"at": 1}])
+    keys = site.get("/api/v1/projects/team/digits/keys").json()
+    assert keys["hidden"] == []
+
+
+def test_no_metric_is_drawn_over_what_was_never_logged(site: Site) -> None:
+    said = defined(MetricDef("loss", step_metric="never"), MetricDef("text", step_metric="note"))
+    add(site, "a", [{"loss": 1.0, "text": 1.0, "note": "x"}], before=said)
+    assert site.get("/api/v1/runs/team/digits/a").json()["step_metrics"] == {}
 
 
 def test_changes_name_the_runs_that_changed_since(site: Site) -> None:

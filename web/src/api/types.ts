@@ -80,6 +80,8 @@ export interface Run extends Row {
   metadata: Tree;
   defined_metrics: Json;
   metrics: { history: Record<string, string>; system: Record<string, string> };
+  step_metrics: Record<string, string>;
+  hidden: string[];
   exit_code: number | null;
   /** Whether the run can be asked to stop, or was. */
   stop: "no" | "possible" | "requested";
@@ -99,6 +101,10 @@ export interface Keys {
   system: string[];
   config: string[];
   summary: string[];
+  /** By metric, what it is drawn over, where its runs agree. */
+  step_metrics: Record<string, string>;
+  /** Metrics that their runs do not want drawn by themselves. */
+  hidden: string[];
 }
 
 export interface Changes {

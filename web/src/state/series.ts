@@ -63,7 +63,9 @@ export function xKind(x: string): XKind {
   return x === "_timestamp" ? "date" : "number";
 }
 
-/** System metrics are sampled by time, beside the steps: their x is a time. */
-export function xOf(stream: Stream, x: string): string {
-  return stream === "history" || x === "_timestamp" ? x : "_runtime";
+/** What a metric is drawn over: what was chosen, else what its runs defined, else the step. */
+export function xOf(stream: Stream, chosen: string | null, defined?: string): string {
+  // System metrics are sampled by time, beside the steps: their x is a time.
+  if (stream === "system") return chosen === "_timestamp" ? chosen : "_runtime";
+  return chosen ?? defined ?? "_step";
 }

@@ -5,17 +5,20 @@ import type { QueryChange } from "./location.ts";
 /** Written for an empty choice of columns, which is not the same as no choice. */
 const NONE = "-";
 
+/** By when runs began: when they arrived says little of runs that were carried here together. */
+export const NEWEST_FIRST = "-started_at";
+
 export type PanelSize = "s" | "m" | "l";
 
 /** How charts are looked at. */
 export interface ChartView {
-  /** `_step`, `_runtime`, `_timestamp` or the key of a metric. */
-  x: string;
+  /** `_step`, `_runtime`, `_timestamp` or the key of a metric; null: for each metric what its runs defined, else the step. */
+  x: string | null;
   smoothing: number;
   log: boolean;
   filter: string;
-  zoom: Span | null;
-  systemZoom: Span | null;
+  /** The span shown of each x that was zoomed into. */
+  zooms: ReadonlyMap<string, Span>;
   size: PanelSize;
   stretches: "latest" | "all";
   /** The panel in full screen, as `stream:key`. */
@@ -40,12 +43,11 @@ export function readChartView(search: string): ChartView {
   const query = new URLSearchParams(search);
   const size = query.get("size");
   return {
-    x: query.get("x") ?? "_step",
+    x: query.get("x"),
     smoothing: clampSmoothing(Number(query.get("smooth") ?? 0)),
     log: query.get("log") === "1",
     filter: query.get("panels") ?? "",
-    zoom: readSpan(query.get("zoom")),
-    systemZoom: readSpan(query.get("syszoom")),
+    zooms: readZooms(query),
     size: size === "m" || size === "l" ? size : "s",
     stretches: query.get("stretches") === "all" ? "all" : "latest",
     full: query.get("full"),
@@ -58,7 +60,7 @@ export function readListView(search: string): ListView {
   const base = query.get("show");
   return {
     search: query.get("q") ?? "",
-    order: query.get("order") ?? "-created_at",
+    order: query.get("order") ?? NEWEST_FIRST,
     state: query.get("state") ?? "",
     base: base === "all" || base === "none" ? base : "first",
     on: readSet(query, "on"),
@@ -95,6 +97,22 @@ function readSpan(text: string | null): Span | null {
   const [low, high] = (text ?? "").split("..").map(Number);
   if (low === undefined || high === undefined || !(low < high)) return null;
   return Number.isFinite(low) && Number.isFinite(high) ? [low, high] : null;
+}
+
+const ZOOM = "zoom:";
+
+function readZooms(query: URLSearchParams): ReadonlyMap<string, Span> {
+  const zooms = new Map<string, Span>();
+  for (const [name, text] of query) {
+    const span = name.startsWith(ZOOM) ? readSpan(text) : null;
+    if (span) zooms.set(name.slice(ZOOM.length), span);
+  }
+  return zooms;
+}
+
+/** The parameter with the span shown of an x. */
+export function zoomName(x: string): string {
+  return ZOOM + x;
 }
 
 function clampSmoothing(value: number): number {

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { withQuery } from "../../src/state/location.ts";
 import { loginPath, nextAfterLogin, projectPath, routeOf, runPath } from "../../src/state/route.ts";
 import {
-  panelZoomName, readChartView, readListView, readPanelZoom, toggleRun, writeColumns, writeSet, writeSpan,
+  panelZoomName, readChartView, readListView, readPanelZoom, toggleRun, writeColumns, writeSet, writeSpan, zoomName,
 } from "../../src/state/view.ts";
 
 describe("routes", () => {
@@ -32,16 +32,16 @@ describe("routes", () => {
 
 describe("views", () => {
   test("an empty address is the view as at first", () => {
-    expect(readChartView("")).toMatchObject({ x: "_step", smoothing: 0, log: false, zoom: null, size: "s", stretches: "latest", full: null });
-    expect(readListView("")).toMatchObject({ search: "", order: "-created_at", base: "first", columns: null, folded: false });
+    expect(readChartView("")).toMatchObject({ x: null, smoothing: 0, log: false, zooms: new Map(), size: "s", stretches: "latest", full: null });
+    expect(readListView("")).toMatchObject({ search: "", order: "-started_at", base: "first", columns: null, folded: false });
   });
 
   test("what is written is read again", () => {
     const set = new Set(["a,b", "c/d", "100%"]);
     const search = withQuery("", {
-      zoom: writeSpan([1.5, 2e10]), shut: writeSet(set), cols: writeColumns(["config.a,b"]), pin: null, [panelZoomName("history:a/b")]: writeSpan([-1, 1]),
+      [zoomName("_step")]: writeSpan([1.5, 2e10]), [zoomName("a:b&c")]: writeSpan([0, 1]), shut: writeSet(set), cols: writeColumns(["config.a,b"]), pin: null, [panelZoomName("history:a/b")]: writeSpan([-1, 1]),
     });
-    expect(readChartView(search).zoom).toEqual([1.5, 2e10]);
+    expect(readChartView(search).zooms).toEqual(new Map([["_step", [1.5, 2e10]], ["a:b&c", [0, 1]]]));
     expect(readChartView(search).shut).toEqual(set);
     expect(readListView(search).columns).toEqual(["config.a,b"]);
     expect(readPanelZoom(search, "history:a/b")).toEqual([-1, 1]);
@@ -49,8 +49,8 @@ describe("views", () => {
   });
 
   test("nonsense is no view", () => {
-    const view = readChartView("?zoom=5..5&smooth=9&size=xxl&syszoom=a..b&zoom=1");
-    expect(view).toMatchObject({ zoom: null, systemZoom: null, smoothing: 0.999, size: "s" });
+    const view = readChartView("?zoom:_step=5..5&smooth=9&size=xxl&zoom:_runtime=a..b&zoom:a=1");
+    expect(view).toMatchObject({ zooms: new Map(), smoothing: 0.999, size: "s" });
   });
 
   test("showing and hiding a run", () => {

@@ -166,6 +166,8 @@ class RunWhole(Row):
     metadata: dict[str, Any]
     defined_metrics: list[dict[str, Any]]
     metrics: dict[str, dict[str, str]]
+    step_metrics: dict[str, str]
+    hidden: list[str]
     exit_code: int | None
     ended_at: float | None
     stop: str
@@ -195,6 +197,8 @@ class Keys:
     system: list[str]
     config: list[str]
     summary: list[str]
+    step_metrics: dict[str, str]
+    hidden: list[str]
 
 
 @dataclass

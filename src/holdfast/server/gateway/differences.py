@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from holdfast.records import encode
-from holdfast.records.encode import MetricDef
+from holdfast.records.definitions import MetricDef
 from holdfast.records.json_rows import plain_values
 from holdfast.records.replay import Replay
 

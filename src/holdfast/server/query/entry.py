@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from holdfast.ids import RunPath
+from holdfast.records.definitions import MetricDef, definition_of
 from holdfast.records.values import dumps, flatten, loads, to_strict
 from holdfast.server.metastore import reads, run_state
 from holdfast.server.query.lines import SYSTEM_PREFIX
@@ -93,6 +94,24 @@ class RunEntry:
         values: list[dict[str, Any]] = loads(self._defined)
         return values
 
+    @cached_property
+    def step_metrics(self) -> dict[str, str]:
+        """The metric over which each is drawn that has one: `define_metric` said so, and it is."""
+        numbers = self.drawable["history"]
+        found = {key: definition_of(key, self._definitions) for key in numbers}
+        said = {key: one.step_metric for key, one in found.items() if one is not None}
+        return {key: over for key, over in said.items() if over in numbers and over != key}
+
+    @cached_property
+    def hidden(self) -> frozenset[str]:
+        """Metrics that `define_metric` wants not to be drawn by themselves."""
+        found = {key: definition_of(key, self._definitions) for key in self.drawable["history"]}
+        return frozenset(key for key, one in found.items() if one is not None and one.hidden)
+
+    @cached_property
+    def _definitions(self) -> dict[str, MetricDef]:
+        return {one["name"]: MetricDef(**one) for one in self.defined_metrics}
+
     @property
     def path(self) -> RunPath:
         """The run's full name."""
@@ -117,6 +136,18 @@ class RunEntry:
             for key, kind in kinds["system"].items()
         }
         return {"history": kinds["history"], "system": system}
+
+    @cached_property
+    def drawable(self) -> dict[str, frozenset[str]]:
+        """The metrics that a chart can draw; ``_step`` and its like are for the x."""
+        return {
+            stream: frozenset(
+                key
+                for key, kind in kinds.items()
+                if kind in {"number", "bool"} and not key.startswith("_")
+            )
+            for stream, kinds in self.kinds.items()
+        }
 
     @cached_property
     def text(self) -> str:

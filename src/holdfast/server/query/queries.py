@@ -20,6 +20,7 @@ from holdfast.server.query.client import client_of
 from holdfast.server.query.console import Console
 from holdfast.server.query.entry import RunEntry
 from holdfast.server.query.exports import Export, export_of
+from holdfast.server.query.keys import ProjectKeys
 from holdfast.server.query.lines import Lines, LinesRequest
 from holdfast.server.query.rows import RowsRequest
 from holdfast.server.query.runs import RunList, RunsRequest
@@ -76,8 +77,8 @@ class Queries:
         """One run, as `RunEntry`."""
         return self._runs.entry(run)
 
-    def keys(self, entity: str, project: str) -> dict[str, list[str]]:
-        """``{metrics, system, config, summary}``."""
+    def keys(self, entity: str, project: str) -> ProjectKeys:
+        """The union of the keys over a project's runs."""
         return self._runs.keys(entity, project)
 
     def run(self, run: RunPath) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from holdfast.ids import RunPath
 from holdfast.records.values import to_strict
 from holdfast.server.metastore import Transaction, reads
 from holdfast.server.query.entry import PLAIN_COLUMNS, RunEntry, in_order
+from holdfast.server.query.keys import ProjectKeys, keys_of
 from holdfast.server.query.sources import Stores, must_find_project, must_read_run
 
 __all__ = ["RUN_STATES", "RunList", "RunsRequest"]
@@ -67,7 +68,7 @@ class RunList:
         self._stores = stores
         self._clock = clock
         self._kept: OrderedDict[int, RunEntry] = OrderedDict()
-        self._keys: dict[tuple[str, str], tuple[tuple[int, int], dict[str, list[str]]]] = {}
+        self._keys: dict[tuple[str, str], tuple[tuple[int, int], ProjectKeys]] = {}
         self._lists: dict[int, tuple[tuple[int, ...], float, list[RunEntry]]] = {}
         self._lock = threading.Lock()
 
@@ -93,16 +94,15 @@ class RunList:
             "total": len(chosen),
         }
 
-    def keys(self, entity: str, project: str) -> dict[str, list[str]]:
-        """The union of the keys over a project's runs; ``metrics`` and ``system`` by name."""
+    def keys(self, entity: str, project: str) -> ProjectKeys:
+        """The union of the keys over a project's runs."""
         with self._stores.meta.read() as tx:
             entries = self._entries(tx, must_find_project(tx, entity, project))
         signature = (len(entries), max((entry.changed for entry in entries.values()), default=0))
-        kept, keys = self._keys.get((entity, project), (None, {}))
-        if kept != signature:
-            keys = _union(entries.values())
-            self._keys[entity, project] = signature, keys
-        return keys
+        kept = self._keys.get((entity, project))
+        if kept is None or kept[0] != signature:
+            kept = self._keys[entity, project] = signature, keys_of(list(entries.values()))
+        return kept[1]
 
     def whole(self, entry: RunEntry) -> dict[str, Any]:
         """All that is known of one run, its journals excepted."""
@@ -111,6 +111,8 @@ class RunList:
             "metadata": to_strict(entry.metadata),
             "defined_metrics": to_strict(entry.defined_metrics),
             "metrics": entry.kinds,
+            "step_metrics": entry.step_metrics,
+            "hidden": sorted(entry.hidden),
             "exit_code": entry.exit_code,
             "ended_at": entry.ended_at,
         }
@@ -209,25 +211,6 @@ def _row(entry: RunEntry, columns: Iterable[str]) -> dict[str, Any]:
         if key in entry.flat[side]:
             sides[side][key] = to_strict(entry.flat[side][key])
     return {**entry.row, **sides}
-
-
-def _union(entries: Iterable[RunEntry]) -> dict[str, list[str]]:
-    found: dict[str, set[str]] = {
-        name: set() for name in ("metrics", "system", "config", "summary")
-    }
-    for entry in entries:
-        found["metrics"].update(_drawable(entry.kinds["history"]))
-        found["system"].update(_drawable(entry.kinds["system"]))
-        for side in ("config", "summary"):
-            found[side].update(entry.flat[side])
-    return {name: sorted(keys) for name, keys in found.items()}
-
-
-def _drawable(kinds: dict[str, str]) -> Iterable[str]:
-    """The keys that a chart can draw; ``_step`` and its like are for the x."""
-    return (
-        key for key, kind in kinds.items() if kind in {"number", "bool"} and not key.startswith("_")
-    )
 
 
 def _after(chosen: list[tuple[int, RunEntry]], cursor: str) -> int:

@@ -8,6 +8,8 @@ export interface PanelName {
   metric: string;
 }
 
+export type DrawnKeys = Pick<Keys, "metrics" | "system" | "hidden">;
+
 export type LayoutRow =
   | { kind: "section"; name: string; count: number; open: boolean }
   | { kind: "panels"; panels: PanelName[] };
@@ -28,9 +30,13 @@ export function columnsFor(width: number, size: PanelSize): number {
   return Math.max(1, Math.floor((width + GAP) / (SIZES[size].width + GAP)));
 }
 
-/** Sections by prefix; what the machine did stands last, in a section of its own. */
-export function sectionsOf(keys: Pick<Keys, "metrics" | "system">, filter: string): (Section & { stream: Stream })[] {
-  const metrics = keys.metrics.filter((key) => !key.startsWith("_") && matches(key, filter));
+/**
+ * Sections by prefix; what the machine did stands last, in a section of its own. Metrics that their runs want hidden are
+ * there for who looks for their names.
+ */
+export function sectionsOf(keys: DrawnKeys, filter: string): (Section & { stream: Stream })[] {
+  const hidden = new Set(filter.trim() ? [] : keys.hidden);
+  const metrics = keys.metrics.filter((key) => !key.startsWith("_") && !hidden.has(key) && matches(key, filter));
   const system = keys.system.filter((key) => !key.startsWith("_") && matches(key, filter));
   const sections: (Section & { stream: Stream })[] = groupByPrefix(metrics).map((section) => ({ ...section, stream: "history" }));
   if (system.length > 0) sections.push({ name: "system", keys: system.sort(), stream: "system" });

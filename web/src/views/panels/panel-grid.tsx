@@ -1,17 +1,16 @@
 /** The grid of panels: sections that fold, and only as many panels as the screen shows. */
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState, type RefObject } from "react";
-import type { Keys } from "../../api/types.ts";
 import { useKeys } from "../../state/keyboard.ts";
 import { changeQuery } from "../../state/location.ts";
 import { toggled, writeSet } from "../../state/view.ts";
 import { TeachMetrics } from "../teach.tsx";
-import { columnsFor, GAP, type LayoutRow, layoutRows, panelHeight, SECTION_HEIGHT, sectionsOf } from "./layout.ts";
+import { columnsFor, type DrawnKeys, GAP, type LayoutRow, layoutRows, panelHeight, SECTION_HEIGHT, sectionsOf } from "./layout.ts";
 import { Panel, type PanelContext } from "./panel.tsx";
 
 interface GridProps {
   context: PanelContext;
-  keys: Pick<Keys, "metrics" | "system">;
+  keys: DrawnKeys;
   systemOnly?: boolean;
 }
 
@@ -36,7 +35,8 @@ export function PanelGrid({ context, keys, systemOnly = false }: GridProps) {
     <div className="panel-area">
       <div className="panel-scroll" ref={scroller} data-testid="panels">
         {none && <TeachMetrics system={systemOnly} />}
-        {!none && sections.length === 0 && <p className="page muted">No metric has “{view.filter}” in its name.</p>}
+        {!none && sections.length === 0 && <p className="page muted">{view.filter.trim()
+          ? `No metric has “${view.filter}” in its name.` : "The runs hide all of their metrics (define_metric). Filter by a name to see one."}</p>}
         <div className="panel-rows" style={{ height: virtual.getTotalSize() }}>
           {virtual.getVirtualItems().map((item) => (
             <div key={item.key} className="panel-row" style={{ transform: `translateY(${item.start}px)`, height: item.size }}>

@@ -10,7 +10,7 @@ import { type PanelLines, pointsFor, useLines } from "../../state/lines.ts";
 import { changeQuery, useQuery } from "../../state/location.ts";
 import { type DrawnRun, seriesOf, xKind, xName, xOf } from "../../state/series.ts";
 import { useStable } from "../../state/stable.ts";
-import { type ChartView, panelZoomName, readPanelZoom, writeSpan } from "../../state/view.ts";
+import { type ChartView, panelZoomName, readPanelZoom, writeSpan, zoomName } from "../../state/view.ts";
 import { copyText, ErrorBox, LoadingBar, Menu } from "../parts.tsx";
 import { Chart } from "./chart.tsx";
 import { csvOf, DataTable } from "./data-table.tsx";
@@ -19,6 +19,8 @@ export interface PanelContext {
   name: ProjectName;
   runs: readonly DrawnRun[];
   view: ChartView;
+  /** By metric, what it is drawn over where nothing is chosen. */
+  stepMetrics: Readonly<Record<string, string>>;
   versions: ReadonlyMap<string, number>;
   pointer: SharedPointer;
 }
@@ -34,10 +36,10 @@ interface PanelProps {
 const REST = 90;
 
 export function Panel({ context, stream, metric, full = false }: PanelProps) {
-  const { runs, view, versions } = context;
+  const { runs, view, stepMetrics, versions } = context;
   const id = `${stream}:${metric}`;
-  const x = xOf(stream, view.x);
-  const span = useStable(x === xOf("history", view.x) ? view.zoom : view.systemZoom);
+  const x = xOf(stream, view.x, stepMetrics[metric]);
+  const span = useStable(view.zooms.get(x) ?? null);
   const ySpan = useStable(readPanelZoom(useQuery(), id));
   const [asData, setAsData] = useState(false);
   const ids = useMemo(() => runs.map((run) => run.id), [runs]);
@@ -54,7 +56,7 @@ export function Panel({ context, stream, metric, full = false }: PanelProps) {
   return (
     <section ref={box} className={full ? "panel full" : "panel"} aria-label={metric} data-testid="panel" data-panel={id}
       data-drawn={series.length} data-loading={found.loading}>
-      <PanelHead {...{ id, metric, full, asData, setAsData, series }} xLabel={frame.xName} />
+      <PanelHead {...{ id, metric, full, asData, setAsData, series }} xLabel={frame.xName} ownX={stream === "history" && view.x === null && x !== "_step"} />
       <LoadingBar on={found.loading && (old || found.answers === null)} />
       <div className={old ? "panel-body old" : "panel-body"}>
         {asData && <DataTable series={series} xName={frame.xName} metric={metric} />}
@@ -126,9 +128,11 @@ interface HeadProps {
   setAsData: (on: boolean) => void;
   series: readonly Series[];
   xLabel: string;
+  /** Whether the x is this metric's own. */
+  ownX: boolean;
 }
 
-function PanelHead({ id, metric, full, asData, setAsData, series, xLabel }: HeadProps) {
+function PanelHead({ id, metric, full, asData, setAsData, series, xLabel, ownX }: HeadProps) {
   const toggleFull = () => changeQuery({ full: full ? null : id }, false);
   const entries: [string, () => void][] = [
     [asData ? "Show chart" : "Show data", () => setAsData(!asData)],
@@ -139,6 +143,7 @@ function PanelHead({ id, metric, full, asData, setAsData, series, xLabel }: Head
   return (
     <header className="panel-head">
       <h3 className="mono clip" title={metric}>{metric}</h3>
+      {ownX && <span className="own-x muted clip" title={`Drawn over ${xLabel}, as define_metric says`}>over {xLabel}</span>}
       <Menu label="⋯" title={`Menu of ${metric}`}>
         {(shut) => (
           <ul className="choices">
@@ -170,14 +175,14 @@ interface PanelChartProps {
 }
 
 function PanelChart({ context, frame, series, id, metric, full }: PanelChartProps) {
-  const { view, pointer } = context;
+  const { pointer } = context;
   const chart = useRef<{ step: (way: 1 | -1) => void }>(null);
-  const zoomName = frame.xKey === view.x ? "zoom" : "syszoom";
+  const { xKey } = frame;
   const onZoom = useCallback((x: Span, y: Span | null) => {
-    changeQuery({ [zoomName]: writeSpan(x), ...(y && { [panelZoomName(id)]: writeSpan(y) }) }, false);
-  }, [zoomName, id]);
-  const onZoomOut = useCallback(() => changeQuery({ [zoomName]: null, [panelZoomName(id)]: null }, false), [zoomName, id]);
-  const here = () => (view.full === null ? document.querySelector(`[data-panel="${CSS.escape(id)}"]:hover`) !== null : full);
+    changeQuery({ [zoomName(xKey)]: writeSpan(x), ...(y && { [panelZoomName(id)]: writeSpan(y) }) }, false);
+  }, [xKey, id]);
+  const onZoomOut = useCallback(() => changeQuery({ [zoomName(xKey)]: null, [panelZoomName(id)]: null }, false), [xKey, id]);
+  const here = () => (context.view.full === null ? document.querySelector(`[data-panel="${CSS.escape(id)}"]:hover`) !== null : full);
   useKeys({
     "[": () => { if (here()) chart.current?.step(-1); },
     "]": () => { if (here()) chart.current?.step(1); },

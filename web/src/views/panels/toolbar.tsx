@@ -3,38 +3,57 @@ import { useEffect, useRef, useState } from "react";
 import { compareNatural } from "../../lib/groups.ts";
 import { changeQuery } from "../../state/location.ts";
 import { xOf } from "../../state/series.ts";
-import type { ChartView, PanelSize } from "../../state/view.ts";
+import { type ChartView, type PanelSize, zoomName } from "../../state/view.ts";
 import { Menu, SearchField } from "../parts.tsx";
 
-const NO_ZOOM = { zoom: null, syszoom: null };
+interface ToolbarProps {
+  view: ChartView;
+  /** Null: the charts are of the system, their x is a time. */
+  metrics: readonly string[] | null;
+  stepMetrics: Readonly<Record<string, string>>;
+}
 
-/** Without `metrics` the charts are of the system: their x is a time. */
-export function Toolbar({ view, metrics }: { view: ChartView; metrics: readonly string[] | null }) {
+export function Toolbar({ view, metrics, stepMetrics }: ToolbarProps) {
+  const zoomed = [...view.zooms.keys()].map((x) => [zoomName(x), null]);
   return (
     <div className="toolbar" role="toolbar" aria-label="Charts">
       <SearchField value={view.filter} label="Filter panels" onChange={(panels) => changeQuery({ panels })} />
-      <XChoice x={view.x} metrics={metrics} />
+      {metrics ? <XChoice x={view.x} metrics={metrics} defined={Object.keys(stepMetrics).length > 0} /> : <TimeChoice x={view.x} />}
       <Smoothing value={view.smoothing} />
       <label className="check"><input type="checkbox" checked={view.log} onChange={() => changeQuery({ log: view.log ? null : "1" })} /> log y</label>
-      {(view.zoom || view.systemZoom) && <button type="button" onClick={() => changeQuery(NO_ZOOM, false)}>Zoom out</button>}
+      {zoomed.length > 0 && <button type="button" onClick={() => changeQuery(Object.fromEntries(zoomed), false)}>Zoom out</button>}
       <span className="grow" />
       <Menu label="⚙" title="Settings of the charts">{() => <ChartSettings view={view} />}</Menu>
     </div>
   );
 }
 
-function XChoice({ x, metrics }: { x: string; metrics: readonly string[] | null }) {
-  const sorted = [...(metrics ?? [])].sort(compareNatural);
+/** The choice of nothing: for each metric what its runs defined, and the step where they defined none. */
+function XChoice({ x, metrics, defined }: { x: string | null; metrics: readonly string[]; defined: boolean }) {
+  const sorted = [...metrics].sort(compareNatural);
+  const value = x === null || (x === "_step" && !defined) ? "" : x;
   return (
     <label className="field">x
-      <select value={metrics === null ? xOf("system", x) : x} onChange={(event) => changeQuery({ x: event.target.value === "_step" ? null : event.target.value, ...NO_ZOOM })}>
-        {metrics && <option value="_step">Step</option>}
-        <option value="_runtime">Relative time</option>
-        <option value="_timestamp">Wall time</option>
-        {metrics && <optgroup label="Metrics">{sorted.map((key) => <option key={key} value={key}>{key}</option>)}</optgroup>}
+      <select value={value} onChange={(event) => changeQuery({ x: event.target.value || null })}>
+        <option value="">{defined ? "As defined" : "Step"}</option>
+        {defined && <option value="_step">Step</option>}
+        <TimeOptions />
+        <optgroup label="Metrics">{sorted.map((key) => <option key={key} value={key}>{key}</option>)}</optgroup>
       </select>
     </label>
   );
+}
+
+function TimeChoice({ x }: { x: string | null }) {
+  return (
+    <label className="field">x
+      <select value={xOf("system", x)} onChange={(event) => changeQuery({ x: event.target.value })}><TimeOptions /></select>
+    </label>
+  );
+}
+
+function TimeOptions() {
+  return <><option value="_runtime">Relative time</option><option value="_timestamp">Wall time</option></>;
 }
 
 /** Charts follow the slider; the address is written at most every 80 ms, or browsers refuse to. */

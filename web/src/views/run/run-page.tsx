@@ -79,14 +79,16 @@ function RunCharts({ name, run, live, search, tab }: TabProps) {
   const [pointer] = useState(() => new SharedPointer());
   const view = useMemo(() => readChartView(search), [search]);
   const { history, system } = run.metrics;
-  const keys = useStable(tab === "system" ? { metrics: [], system: drawable(system) } : { metrics: drawable(history), system: [] });
+  const keys = useStable(tab === "system" ? { metrics: [], system: drawable(system), hidden: [] }
+    : { metrics: drawable(history), system: [], hidden: run.hidden });
+  const stepMetrics = useStable(run.step_metrics);
   const colour = coloursOf(run, [run]).get(run.run_id) ?? "";
   const writers = useStable(writerColours(run.journals));
   const runs = useMemo(() => [{ id: run.run_id, name: run.name, colour, writers }], [run.run_id, run.name, colour, writers]);
   return (
     <main className="panels">
-      <Toolbar view={view} metrics={tab === "system" ? null : keys.metrics} />
-      <PanelGrid context={{ name, runs, view, versions: live.versions, pointer }} keys={keys} systemOnly={tab === "system"} />
+      <Toolbar {...{ view, stepMetrics }} metrics={tab === "system" ? null : keys.metrics} />
+      <PanelGrid context={{ name, runs, view, stepMetrics, versions: live.versions, pointer }} keys={keys} systemOnly={tab === "system"} />
     </main>
   );
 }

@@ -1,12 +1,13 @@
 /** How the list of runs is sorted, and which of it is drawn. */
 import { changeQuery } from "../../state/location.ts";
 import { SHOWN_FIRST } from "../../state/shown.ts";
-import type { ListView } from "../../state/view.ts";
+import { type ListView, NEWEST_FIRST } from "../../state/view.ts";
 import { Menu } from "../parts.tsx";
 
 const ORDERS: [string, string][] = [
-  ["-created_at", "newest first"],
-  ["created_at", "oldest first"],
+  [NEWEST_FIRST, "newest first"],
+  ["started_at", "oldest first"],
+  ["-created_at", "last arrived"],
   ["name", "name"],
   ["-duration", "longest"],
   ["duration", "shortest"],
@@ -17,7 +18,7 @@ export function SortChoice({ order }: { order: string }) {
   const known = ORDERS.some(([value]) => value === order);
   return (
     <select aria-label="Sort runs" title="Sort runs" value={order}
-      onChange={(event) => changeQuery({ order: event.target.value === "-created_at" ? null : event.target.value })}>
+      onChange={(event) => changeQuery({ order: event.target.value === NEWEST_FIRST ? null : event.target.value })}>
       {!known && <option value={order}>{orderWords(order)}</option>}
       {ORDERS.map(([value, words]) => <option key={value} value={value}>{words}</option>)}
     </select>

@@ -29,10 +29,16 @@ const now = () => Date.now() / 1000;
 const FIXED: Column[] = [
   { order: "state", label: "State", title: "State", width: 84, cell: (row) => <StateWord state={row.state} always /> },
   { order: "proof", label: "Proof", title: "What the server can prove", width: 164, cell: (row) => <ProofBadge proof={row.proof} /> },
-  { order: "created_at", label: "Created", title: "Created", width: 104, cell: (row) => <span className="muted" title={formatDate(row.created_at)}>{formatAgo(row.created_at, now())}</span> },
+  { order: "started_at", label: "Started", title: "Started", width: 104, cell: (row) => <Started row={row} /> },
   { order: "duration", label: "Duration", title: "Duration", width: 84, right: true, cell: (row) => (row.duration === null ? "" : formatDuration(row.duration)) },
   { order: "rows", label: "Rows", title: "Rows of history", width: 72, right: true, cell: (row) => formatCount(row.rows) },
 ];
+
+/** A run of which no record has come yet began when it arrived. */
+function Started({ row: { started_at, created_at } }: { row: Row }) {
+  const when = started_at ?? created_at;
+  return <span className="muted" title={`${formatDate(when)}; arrived here ${formatDate(created_at)}`}>{formatAgo(when, now())}</span>;
+}
 
 export interface TableProps extends ListProps {
   keys: Keys | undefined;

@@ -22,6 +22,7 @@ import { RunsTable } from "./runs-table.tsx";
 import { SideBar } from "./side-bar.tsx";
 
 const NO_COLUMNS: readonly string[] = [];
+const NO_STEPS: Readonly<Record<string, string>> = {};
 
 export function WorkspacePage({ entity, project }: ProjectName) {
   const search = useQuery();
@@ -80,7 +81,8 @@ function Workspace({ name, search, asTable }: { name: ProjectName; search: strin
   }
   const props = { runs, rows, shown, colours, view: list, pointer };
   if (asTable) return <><GoneStrip error={failure} /><RunsTable {...props} keys={keys.data} columns={columns} /></>;
-  const context = { name, runs: drawn, view, versions: live.versions, pointer };
+  const stepMetrics = keys.data?.step_metrics ?? NO_STEPS;
+  const context = { name, runs: drawn, view, stepMetrics, versions: live.versions, pointer };
   return (
     <>
       <GoneStrip error={failure} />
@@ -88,7 +90,7 @@ function Workspace({ name, search, asTable }: { name: ProjectName; search: strin
         {list.folded ? <button type="button" className="unfold quiet" title="Show the list of runs" aria-label="Show the list of runs" onClick={() => changeQuery({ list: null })}>»</button>
           : <SideBar><RunList {...props} /></SideBar>}
         <main className="panels">
-          <Toolbar view={view} metrics={keys.data?.metrics ?? []} />
+          <Toolbar {...{ view, stepMetrics }} metrics={keys.data?.metrics ?? []} />
           {keys.error && <ErrorBox error={keys.error} retry={() => void keys.refetch()} />}
           {keys.data && <PanelGrid context={context} keys={keys.data} />}
         </main>

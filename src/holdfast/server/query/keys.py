@@ -1,0 +1,71 @@
+"""What runs have been told, by name: the union over a project's runs, and what is drawn how.
+
+Must not know HTTP, SQL, or how an entry comes about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from holdfast.server.query.entry import RunEntry
+
+__all__ = ["ProjectKeys", "keys_of"]
+
+
+@dataclass(frozen=True)
+class ProjectKeys:
+    """The keys of some runs, each list in order.
+
+    Args:
+        metrics: of the history, those that a chart can draw.
+        system: of the system metrics, the same.
+        config: dotted keys.
+        summary: dotted keys.
+        step_metrics: by metric, the metric over which `define_metric` wants it drawn, where all
+            runs that have it say the same: else some of them would have no line.
+        hidden: metrics that none of the runs that have them wants drawn by themselves.
+    """
+
+    metrics: list[str]
+    system: list[str]
+    config: list[str]
+    summary: list[str]
+    step_metrics: dict[str, str]
+    hidden: list[str]
+
+
+def keys_of(entries: Sequence[RunEntry]) -> ProjectKeys:
+    """The union of the keys over some runs."""
+    return ProjectKeys(
+        metrics=_union([entry.drawable["history"] for entry in entries]),
+        system=_union([entry.drawable["system"] for entry in entries]),
+        config=_union([entry.flat["config"].keys() for entry in entries]),
+        summary=_union([entry.flat["summary"].keys() for entry in entries]),
+        step_metrics=_agreed(entries),
+        hidden=_hidden(entries),
+    )
+
+
+def _union(keys: Sequence[Iterable[str]]) -> list[str]:
+    return sorted(set().union(*keys))
+
+
+def _agreed(entries: Sequence[RunEntry]) -> dict[str, str]:
+    over: dict[str, str] = {}
+    for entry in entries:
+        over.update(entry.step_metrics)
+    if over:
+        for entry in entries:
+            for key in entry.drawable["history"] & over.keys():
+                if entry.step_metrics.get(key) != over[key]:
+                    del over[key]
+    return over
+
+
+def _hidden(entries: Sequence[RunEntry]) -> list[str]:
+    hidden = set().union(*(entry.hidden for entry in entries))
+    if hidden:
+        for entry in entries:
+            hidden -= entry.drawable["history"] - entry.hidden
+    return sorted(hidden)
