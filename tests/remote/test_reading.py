@@ -94,7 +94,7 @@ def test_order_and_path(served: Served) -> None:
     list(api.runs("digits", order="-summary_metrics.loss"))
     assert "order=-summary.loss" in server.requests[-1].target
     list(api.runs("ann/digits"))
-    assert "order=created_at" in server.requests[-1].target
+    assert "order=started_at" in server.requests[-1].target
     with pytest.raises(UsageError):
         api.runs("a/b/c")
 
@@ -122,6 +122,10 @@ def test_order_and_path(served: Served) -> None:
         ({"$and": [{"state": "crashed"}, {"config.lr": {"$not": {"$lt": 0.3}}}]}, "46"),
         ({"$not": {"state": "crashed"}}, "135"),
         ({"jobType": "train", "group": None}, "0123456"),
+        ({"created_at": {"$gt": "2026-09-21T14:13:23Z"}}, "456"),
+        ({"createdAt": {"$lte": 1_790_000_002}}, "12"),
+        ({"created_at": {"$in": ["2026-09-21 16:13:25+02:00"]}}, "5"),
+        ({"heartbeat_at": {"$lt": "2000-01-01"}}, "0123456"),
     ],
     ids=str,
 )
@@ -131,7 +135,9 @@ def test_filters(served: Served, filters: dict[str, object], numbers: str) -> No
     assert len(runs) == len(numbers)
 
 
-@pytest.mark.parametrize("filters", [{"$nor": []}, {"config.lr": {"$near": 1}}, ["x"]])
+@pytest.mark.parametrize(
+    "filters", [{"$nor": []}, {"config.lr": {"$near": 1}}, ["x"], {"created_at": {"$gt": "soon"}}]
+)
 def test_filters_that_are_none(served: Served, filters: object) -> None:
     with pytest.raises(UsageError):
         served[2].runs("ann/digits", filters=filters)  # type: ignore[arg-type]

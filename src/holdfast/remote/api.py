@@ -11,7 +11,7 @@ from typing import Any
 
 from holdfast.errors import NotFoundError, UsageError
 from holdfast.ids import RunPath, check_entity, check_project
-from holdfast.remote.filters import compile_filter
+from holdfast.remote.filters import TIMES, compile_filter
 from holdfast.remote.projects import Project
 from holdfast.remote.reader import Reader
 from holdfast.remote.runs import Run, Runs
@@ -141,9 +141,7 @@ class Api:
 def _column(order: str) -> str:
     descending = order.startswith("-")
     column = order.lstrip("+-").replace("summary_metrics.", "summary.", 1)
-    column = {"createdAt": "created_at", "displayName": "name", "display_name": "name"}.get(
-        column, column
-    )
+    column = {**TIMES, "displayName": "name", "display_name": "name"}.get(column, column)
     if column.startswith("config."):
         column = column.removesuffix(".value")
     return f"-{column}" if descending else column

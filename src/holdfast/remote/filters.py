@@ -11,11 +11,20 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from holdfast.errors import UsageError
+from holdfast.records.times import seconds_of
 
-__all__ = ["Filter", "compile_filter"]
+__all__ = ["TIMES", "Filter", "compile_filter"]
 
 _Row = Mapping[str, Any]
 Filter = Callable[[_Row], bool]
+
+TIMES = {
+    "createdAt": "started_at",
+    "created_at": "started_at",
+    "heartbeatAt": "heard_at",
+    "heartbeat_at": "heard_at",
+}
+"""Columns of times, by the names that W&B's users know; a run is created when it begins."""
 
 _NAMES = {
     "display_name": "name",
@@ -23,7 +32,7 @@ _NAMES = {
     "name": "run_id",
     "id": "run_id",
     "jobType": "job_type",
-    "createdAt": "created_at",
+    **TIMES,
     "username": "entity",
     "user": "entity",
 }
@@ -36,10 +45,11 @@ def compile_filter(filters: Mapping[str, Any] | None) -> Filter | None:
     Args:
         filters: keys are columns (``state``, ``tags``, ``display_name``, ``config.lr``,
             ``summary_metrics.loss``), ``$and``, ``$or`` or ``$not``; values are what the column
-            must equal, or operators: $eq $ne $gt $gte $lt $lte $in $nin $exists $regex $not.
+            must equal, or operators: $eq $ne $gt $gte $lt $lte $in $nin $exists $regex $not. A
+            time (``created_at``, ``heartbeat_at``) is Unix seconds or text in ISO 8601.
 
     Raises:
-        UsageError: an operator is not one of these.
+        UsageError: an operator is not one of these, or a time is none.
 
     >>> passes = compile_filter({"config.lr": {"$lt": 0.1}})
     >>> passes({"config": {"lr": 0.01}, "summary": {}})
@@ -61,12 +71,28 @@ def _term(key: str, wanted: Any) -> Filter:
         return lambda row: not inner(row)
     if key.startswith("$"):
         raise _unknown(key)
+    if _NAMES.get(key, key) in TIMES.values():
+        wanted = _as_seconds(wanted)
     if isinstance(wanted, Mapping) and any(str(name).startswith("$") for name in wanted):
         tests = [_operator(str(name), operand) for name, operand in wanted.items()]
     else:
         tests = [_operator("$eq", wanted)]
     column = _column(key)
     return lambda row: all(test(column(row)) for test in tests)
+
+
+def _as_seconds(wanted: Any) -> Any:
+    """The operand of a time, with Unix seconds for text, in operators and lists too."""
+    if isinstance(wanted, Mapping):
+        return {name: _as_seconds(value) for name, value in wanted.items()}
+    if isinstance(wanted, list | tuple):
+        return [_as_seconds(one) for one in wanted]
+    if not isinstance(wanted, str):
+        return wanted
+    seconds = seconds_of(wanted)
+    if seconds is None:
+        raise UsageError(f"{wanted[:60]!r} is no time", "write it as 2026-01-31T12:00:00Z")
+    return seconds
 
 
 def _column(key: str) -> Callable[[_Row], Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from holdfast.remote.dates import iso_text
+from holdfast.records.times import iso
 from holdfast.remote.runs import Runs
 
 __all__ = ["Project"]
@@ -23,7 +23,7 @@ class Project:
     def __init__(self, said: dict[str, Any], runs: Callable[[str], Runs]) -> None:
         self.entity: str = said["entity"]
         self.name: str = said["project"]
-        self.created_at: str = iso_text(said["created_at"])
+        self.created_at: str = iso(said["created_at"]) or ""
         self.run_count: int = said["runs"]
         self._runs = runs
 

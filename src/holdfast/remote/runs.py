@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from holdfast.errors import NotFoundError, UsageError
 from holdfast.ids import RunPath
-from holdfast.remote.dates import iso_text
+from holdfast.records.times import iso
 from holdfast.remote.files import File, Files
 from holdfast.remote.filters import Filter
 from holdfast.remote.pages import Pages
@@ -112,7 +112,7 @@ class Run:
     @property
     def created_at(self) -> str:
         """When the run began (ISO 8601, UTC)."""
-        return iso_text(self._said["started_at"] or self._said["created_at"])
+        return iso(self._said["started_at"] or self._said["created_at"]) or ""
 
     @property
     def metadata(self) -> dict[str, Any]:

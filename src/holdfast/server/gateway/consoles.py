@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from holdfast.errors import UsageError
+from holdfast.records.times import iso_exact
 from holdfast.server.gateway.context import Context, Fields
-from holdfast.server.gateway.times import iso_exact
 
 __all__ = ["FIELDS"]
 

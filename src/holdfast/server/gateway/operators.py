@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from holdfast.errors import UsageError
-from holdfast.server.gateway.times import iso, seconds_of
+from holdfast.records.times import iso, seconds_of
 from holdfast.server.gateway.words import EMPTY, MISSING
 from holdfast.server.history import matches
 

@@ -10,10 +10,10 @@ from typing import Any
 
 from holdfast.errors import NotFoundError
 from holdfast.ids import check_project
+from holdfast.records.times import iso
 from holdfast.server.gateway.context import Context, Fields
 from holdfast.server.gateway.names import entity_of, make_id, may_write, project_of
 from holdfast.server.gateway.paging import connection, nothing
-from holdfast.server.gateway.times import iso
 from holdfast.server.gateway.viewer import entity_source, user_source
 
 __all__ = ["FIELDS", "number_of", "project_of_name", "project_source"]

@@ -13,10 +13,10 @@ from typing import Any
 
 from holdfast.errors import UsageError
 from holdfast.ids import RunPath
+from holdfast.records.times import iso
 from holdfast.server.gateway.context import Context, Fields
 from holdfast.server.gateway.names import make_id
 from holdfast.server.gateway.paging import connection
-from holdfast.server.gateway.times import iso
 from holdfast.wire import check_file_path
 
 __all__ = ["FIELDS", "file_name", "file_source"]

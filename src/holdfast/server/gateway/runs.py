@@ -11,12 +11,12 @@ from typing import Any
 
 from holdfast.errors import NotFoundError
 from holdfast.ids import RunPath, check_run_id
+from holdfast.records.times import iso
 from holdfast.records.values import dumps
 from holdfast.server.gateway.context import Context, Fields
 from holdfast.server.gateway.names import make_id
 from holdfast.server.gateway.paging import cursor_of, nothing, span_of_page
 from holdfast.server.gateway.projects import number_of
-from holdfast.server.gateway.times import iso
 from holdfast.server.gateway.viewer import user_source
 from holdfast.server.gateway.words import state_of
 from holdfast.server.query import RunEntry

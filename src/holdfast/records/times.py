@@ -1,4 +1,4 @@
-"""Times as wandb clients write and read them. Must not know what they are times of."""
+"""Times as W&B and its clients write and read them. Must not know what they are times of."""
 
 from __future__ import annotations
 

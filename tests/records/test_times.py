@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.server.gateway.times import iso, iso_exact, seconds_of
+from holdfast.records.times import iso, iso_exact, seconds_of
 
 
 @pytest.mark.parametrize(
