@@ -97,20 +97,27 @@ class RunEntry:
     @cached_property
     def step_metrics(self) -> dict[str, str]:
         """The metric over which each is drawn that has one: `define_metric` said so, and it is."""
+        said = {key: one.step_metric for key, one in self._definitions.items()}
         numbers = self.drawable["history"]
-        found = {key: definition_of(key, self._definitions) for key in numbers}
-        said = {key: one.step_metric for key, one in found.items() if one is not None}
         return {key: over for key, over in said.items() if over in numbers and over != key}
 
     @cached_property
     def hidden(self) -> frozenset[str]:
         """Metrics that `define_metric` wants not to be drawn by themselves."""
-        found = {key: definition_of(key, self._definitions) for key in self.drawable["history"]}
-        return frozenset(key for key, one in found.items() if one is not None and one.hidden)
+        return frozenset(key for key, one in self._definitions.items() if one.hidden)
 
     @cached_property
     def _definitions(self) -> dict[str, MetricDef]:
-        return {one["name"]: MetricDef(**one) for one in self.defined_metrics}
+        """What `define_metric` said of each metric that a chart can draw."""
+        said = {one["name"]: MetricDef(**one) for one in self.defined_metrics}
+        keys = self.drawable["history"] if said else ()
+        found = ((key, definition_of(key, said)) for key in keys)
+        return {key: one for key, one in found if one is not None}
+
+    @property
+    def told_metrics(self) -> tuple[str, str]:
+        """Metrics and definitions as stored: runs of which this is the same draw the same."""
+        return self._keys, self._defined
 
     @property
     def path(self) -> RunPath:

@@ -37,13 +37,15 @@ class ProjectKeys:
 
 def keys_of(entries: Sequence[RunEntry]) -> ProjectKeys:
     """The union of the keys over some runs."""
+    # Of a thousand runs of one script nearly all have the same metrics: one stands for them.
+    kinds = list({entry.told_metrics: entry for entry in entries}.values())
     return ProjectKeys(
-        metrics=_union([entry.drawable["history"] for entry in entries]),
-        system=_union([entry.drawable["system"] for entry in entries]),
+        metrics=_union([entry.drawable["history"] for entry in kinds]),
+        system=_union([entry.drawable["system"] for entry in kinds]),
         config=_union([entry.flat["config"].keys() for entry in entries]),
         summary=_union([entry.flat["summary"].keys() for entry in entries]),
-        step_metrics=_agreed(entries),
-        hidden=_hidden(entries),
+        step_metrics=_agreed(kinds),
+        hidden=_hidden(kinds),
     )
 
 
