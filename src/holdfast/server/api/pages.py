@@ -5,21 +5,23 @@ Owns caching and what may be served from the folder. Must not know what the dash
 
 from __future__ import annotations
 
+from mimetypes import guess_type
 from pathlib import Path
 
 from fastapi import APIRouter, Request, Response
 from starlette.responses import FileResponse, PlainTextResponse
 
 from holdfast.server.api.answers import refuse
+from holdfast.server.api.packed import PackedRoute
 from holdfast.server.api.parts import PartsOf
 
 __all__ = ["index_page", "router"]
 
 #: names of files below assets/ carry a hash of their content
-_FOR_EVER = "public, max-age=31536000, immutable"
-_ASK_AGAIN = "no-cache"
+_FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
+_ASK_AGAIN = {"Cache-Control": "no-cache"}
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, route_class=PackedRoute)
 
 
 @router.get("/{path:path}")
@@ -30,8 +32,10 @@ def page(path: str, request: Request, parts: PartsOf) -> Response:
     root = parts.web.resolve()
     found = (root / path).resolve()
     if path and found.is_relative_to(root) and found.is_file():
-        kept = _FOR_EVER if path.startswith("assets/") else _ASK_AGAIN
-        return FileResponse(found, headers={"Cache-Control": kept})
+        if path.startswith("assets/"):
+            kind = guess_type(found.name)[0] or "application/octet-stream"
+            return Response(found.read_bytes(), media_type=kind, headers=_FOR_EVER)
+        return FileResponse(found, headers=_ASK_AGAIN)
     if path.startswith("assets/"):
         return refuse("not_found", f"no file {path}", "reload the page")
     return index_page(parts.web)
@@ -41,7 +45,7 @@ def index_page(web: Path) -> Response:
     """The dashboard's page, or a line that says how to build it."""
     index = web / "index.html"
     if index.is_file():
-        return FileResponse(index, headers={"Cache-Control": _ASK_AGAIN})
+        return FileResponse(index, headers=_ASK_AGAIN)
     return PlainTextResponse(
         "The dashboard is not built in this checkout. Run: make web\n", status_code=200
     )

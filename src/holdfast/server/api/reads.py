@@ -20,6 +20,7 @@ from holdfast.server.api import shapes
 from holdfast.server.api.answers import answer, ndjson
 from holdfast.server.api.bodies import read_json
 from holdfast.server.api.edge import SANDBOX_POLICY
+from holdfast.server.api.packed import PackedRoute
 from holdfast.server.api.parts import PartsOf, SignedIn, ThisRun
 from holdfast.server.query import LinesRequest, RowsRequest, RunsRequest
 from holdfast.wire import paths
@@ -43,7 +44,7 @@ async def _check_signed_in(user: SignedIn) -> None:
     del user  # the dependency has refused who is nobody; everybody else may read
 
 
-router = APIRouter(tags=["read"], dependencies=[Depends(_check_signed_in)])
+router = APIRouter(tags=["read"], dependencies=[Depends(_check_signed_in)], route_class=PackedRoute)
 
 _Stretches = Literal["latest", "all"]
 _Words = Annotated[str, Query(description="a comma list")]
