@@ -53,10 +53,26 @@ def served(
             timeout=300,
             capture_output=True,
         )
-        done = holdfast_command("sync", str(folder / "wandb"), server=server)
-        assert done.returncode == 0, done.stdout + done.stderr
+        sync(server, folder)
         truth = (folder / "truth" / f"{MODEL}.jsonl").read_text().splitlines()
         yield server, [json.loads(line) for line in truth]
+
+
+def train(server: Server, script: str, *words: str, code: int = 0) -> None:
+    """Run a training script offline, to its end with this exit code."""
+    done = subprocess.run(
+        [sys.executable, "-c", script, *words],
+        env=environment(server.config),
+        timeout=60,
+        capture_output=True,
+    )
+    assert done.returncode == code, done.stderr
+
+
+def sync(server: Server, folder: Path) -> None:
+    """Send the runs of a folder; all are confirmed."""
+    done = holdfast_command("sync", str(folder / "wandb"), server=server)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.fixture
@@ -129,15 +145,8 @@ def test_metrics_are_drawn_over_what_their_run_defined(
     page: Page, served: tuple[Server, list[dict[str, Any]]], tmp_path: Path
 ) -> None:
     server, _ = served
-    subprocess.run(
-        [sys.executable, "-c", _DEFINED, str(tmp_path)],
-        env=environment(server.config),
-        check=True,
-        timeout=60,
-        capture_output=True,
-    )
-    done = holdfast_command("sync", str(tmp_path / "wandb"), server=server)
-    assert done.returncode == 0, done.stdout + done.stderr
+    train(server, _DEFINED, str(tmp_path))
+    sync(server, tmp_path)
     page.goto(f"{server.url}/local/defined")
     values = [0.0, 0.125, 0.25, 0.375]
     assert drawn(page, "val/acc") == list(zip([0.0, 10.0, 20.0, 30.0], values, strict=True))
@@ -197,19 +206,12 @@ def troubled(
     server, _ = served
     folder = tmp_path_factory.mktemp("troubled")
     for run_id, code in (("damaged", 0), ("taken", -signal.SIGKILL)):
-        done = subprocess.run(
-            [sys.executable, "-c", _TROUBLED, run_id, str(folder)],
-            env=environment(server.config),
-            timeout=60,
-            capture_output=True,
-        )
-        assert done.returncode == code, done.stderr
+        train(server, _TROUBLED, run_id, str(folder), code=code)
     [journal] = folder.glob("wandb/*-damaged/run-damaged.wandb")
     data = bytearray(journal.read_bytes())
     data[100_000:100_016] = bytes(byte ^ 255 for byte in data[100_000:100_016])
     journal.write_bytes(data)
-    done = holdfast_command("sync", str(folder / "wandb"), server=server)
-    assert done.returncode == 0, done.stdout + done.stderr
+    sync(server, folder)
     return server
 
 

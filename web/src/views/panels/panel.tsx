@@ -20,7 +20,7 @@ export interface PanelContext {
   runs: readonly DrawnRun[];
   view: ChartView;
   /** By metric, what it is drawn over where nothing is chosen. */
-  stepMetrics: Readonly<Record<string, string>>;
+  stepMetrics: ReadonlyMap<string, string>;
   versions: ReadonlyMap<string, number>;
   pointer: SharedPointer;
 }
@@ -38,7 +38,7 @@ const REST = 90;
 export function Panel({ context, stream, metric, full = false }: PanelProps) {
   const { runs, view, stepMetrics, versions } = context;
   const id = `${stream}:${metric}`;
-  const x = xOf(stream, view.x, stepMetrics[metric]);
+  const x = xOf(stream, view.x, stepMetrics.get(metric));
   const span = useStable(view.zooms.get(x) ?? null);
   const ySpan = useStable(readPanelZoom(useQuery(), id));
   const [asData, setAsData] = useState(false);

@@ -10,7 +10,7 @@ interface ToolbarProps {
   view: ChartView;
   /** Null: the charts are of the system, their x is a time. */
   metrics: readonly string[] | null;
-  stepMetrics: Readonly<Record<string, string>>;
+  stepMetrics: ReadonlyMap<string, string>;
 }
 
 export function Toolbar({ view, metrics, stepMetrics }: ToolbarProps) {
@@ -18,7 +18,7 @@ export function Toolbar({ view, metrics, stepMetrics }: ToolbarProps) {
   return (
     <div className="toolbar" role="toolbar" aria-label="Charts">
       <SearchField value={view.filter} label="Filter panels" onChange={(panels) => changeQuery({ panels })} />
-      {metrics ? <XChoice x={view.x} metrics={metrics} defined={Object.keys(stepMetrics).length > 0} /> : <TimeChoice x={view.x} />}
+      {metrics ? <XChoice x={view.x} metrics={metrics} defined={stepMetrics.size > 0} /> : <TimeChoice x={view.x} />}
       <Smoothing value={view.smoothing} />
       <label className="check"><input type="checkbox" checked={view.log} onChange={() => changeQuery({ log: view.log ? null : "1" })} /> log y</label>
       {zoomed.length > 0 && <button type="button" onClick={() => changeQuery(Object.fromEntries(zoomed), false)}>Zoom out</button>}

@@ -81,7 +81,8 @@ function RunCharts({ name, run, live, search, tab }: TabProps) {
   const { history, system } = run.metrics;
   const keys = useStable(tab === "system" ? { metrics: [], system: drawable(system), hidden: [] }
     : { metrics: drawable(history), system: [], hidden: run.hidden });
-  const stepMetrics = useStable(run.step_metrics);
+  const said = useStable(run.step_metrics);
+  const stepMetrics = useMemo(() => new Map(Object.entries(said)), [said]);
   const colour = coloursOf(run, [run]).get(run.run_id) ?? "";
   const writers = useStable(writerColours(run.journals));
   const runs = useMemo(() => [{ id: run.run_id, name: run.name, colour, writers }], [run.run_id, run.name, colour, writers]);

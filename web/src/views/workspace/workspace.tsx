@@ -22,7 +22,6 @@ import { RunsTable } from "./runs-table.tsx";
 import { SideBar } from "./side-bar.tsx";
 
 const NO_COLUMNS: readonly string[] = [];
-const NO_STEPS: Readonly<Record<string, string>> = {};
 
 export function WorkspacePage({ entity, project }: ProjectName) {
   const search = useQuery();
@@ -70,6 +69,7 @@ function Workspace({ name, search, asTable }: { name: ProjectName; search: strin
   const colours = useMemo(() => coloursOf(name, rows), [name, rows]);
   // A live change of a row's state redraws no chart.
   const drawn = useStable(shownRows.map((row) => ({ id: row.run_id, name: row.name, colour: colours.get(row.run_id) ?? "" })));
+  const stepMetrics = useMemo(() => new Map(Object.entries(keys.data?.step_metrics ?? {})), [keys.data]);
   const { hasMore, loadMore } = runs;
   const more = hasMore && needsMore(runs.rows, list);
   useEffect(() => { if (more) loadMore(); }, [more, loadMore, runs.rows]);
@@ -81,7 +81,6 @@ function Workspace({ name, search, asTable }: { name: ProjectName; search: strin
   }
   const props = { runs, rows, shown, colours, view: list, pointer };
   if (asTable) return <><GoneStrip error={failure} /><RunsTable {...props} keys={keys.data} columns={columns} /></>;
-  const stepMetrics = keys.data?.step_metrics ?? NO_STEPS;
   const context = { name, runs: drawn, view, stepMetrics, versions: live.versions, pointer };
   return (
     <>
