@@ -67,7 +67,7 @@ class Run:
     @property
     def name(self) -> str:
         """The name for people."""
-        return str(self._said["name"] or self.id)
+        return str(self._said["name"])
 
     @property
     def state(self) -> str:

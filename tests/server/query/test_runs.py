@@ -163,6 +163,15 @@ def test_rows_follow_what_arrives(site: Site) -> None:
     assert (row["state"], row["proof"]) == ("finished", "arriving")
 
 
+def test_a_run_without_a_name_is_called_by_its_id(site: Site) -> None:
+    add(site, "b", [{"loss": 1.0}])
+    add(site, "a", name="zebra")
+    add(site, "c", name="aardvark")
+    rows = site.get(f"{RUNS}?order=name").json()["runs"]
+    assert [row["name"] for row in rows] == ["aardvark", "b", "zebra"]
+    assert site.get("/api/v1/runs/team/digits/b").json()["name"] == "b"
+
+
 def test_keys_are_the_union_over_runs(site: Site) -> None:
     stats = [encode.stats({"cpu": 5.0}, START)]
     add(site, "a", [{"loss": 1.0, "note": "text"}], config={"lr": 1}, after=stats)

@@ -41,7 +41,7 @@ def run_source(entry: RunEntry, context: Context, project: Mapping[str, Any]) ->
         "entry": entry,
         "id": make_id("Run", *path),
         "name": row["run_id"],
-        "displayName": row["name"] or row["run_id"],
+        "displayName": row["name"],
         "description": row["notes"],
         "notes": row["notes"],
         "tags": row["tags"],

@@ -118,8 +118,8 @@ _TIMES = {
 _PLAIN: dict[str, _Getter] = {
     **_TIMES,
     "name": _row("run_id"),
-    "displayName": lambda entry: entry.row["name"] or entry.row["run_id"],
-    "display_name": lambda entry: entry.row["name"] or entry.row["run_id"],
+    "displayName": _row("name"),
+    "display_name": _row("name"),
     "state": state_of,
     "tags": _row("tags"),
     "group": _row("group"),

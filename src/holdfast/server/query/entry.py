@@ -40,7 +40,7 @@ class RunEntry:
             "entity": row.entity,
             "project": row.project,
             "run_id": row.run_id,
-            "name": row.name,
+            "name": row.name or row.run_id,  # wandb names offline runs on its server only
             "state": "",
             "proof": row.proof,
             "created_at": row.created_at,
