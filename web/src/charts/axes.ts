@@ -59,13 +59,16 @@ function common(theme: ChartTheme): uPlot.Axis {
 /** Times of day; the date stands at the first tick of each day, or alone where ticks are days apart. */
 export function dateTicks(ticks: readonly number[], step: number): string[] {
   let day = "";
-  return ticks.map((tick) => {
+  const digits = [0, 1, 2].find((count) => Number.isInteger(Number((step * 10 ** count).toPrecision(6)))) ?? 3;
+  return ticks.map((exact) => {
+    const tick = Math.round(exact * 1000) / 1000;
     const [date = "", time = ""] = formatDate(tick).split(" ");
     if (step >= 86400) return step >= 20 * 86400 ? date : date.slice(5);
-    const clock = step < 60 ? time : time.slice(0, 5);
+    const part = digits > 0 ? (tick - Math.floor(tick)).toFixed(digits).slice(1) : "";
+    const clock = step < 60 ? time + part : time.slice(0, 5);
     const same = date === day;
     day = date;
-    return same ? clock : `${date.slice(5)} ${clock}`;
+    return same || part ? clock : `${date.slice(5)} ${clock}`; // both are too wide
   });
 }
 

@@ -115,6 +115,10 @@ test("ticks of a log axis: few, and within", () => {
 test("the date stands once a day", () => {
   const noon = new Date(2026, 10, 21, 12).getTime() / 1000;
   expect(dateTicks([noon, noon + 3600], 3600)).toEqual(["11-21 12:00", "13:00"]);
+  expect(dateTicks([noon + 1, noon + 1.25, noon + 1.4999999], 0.25)).toEqual(["12:00:01.00", "12:00:01.25", "12:00:01.50"]);
+  expect(dateTicks([noon + 0.9999999, noon + 1.1], 0.1)).toEqual(["12:00:01.0", "12:00:01.1"]);
+  expect(dateTicks([noon + 0.005], 0.005)).toEqual(["12:00:00.005"]);
+  expect(dateTicks([noon, noon + 2], 2)).toEqual(["11-21 12:00:00", "12:00:02"]);
 });
 
 test("a pointer tells all who listen, once for each move", () => {

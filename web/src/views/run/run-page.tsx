@@ -51,7 +51,7 @@ function RunHead({ name, run, asked }: { name: RunName; run: Run; asked: () => v
     <div className="run-head">
       <i className="dot" style={{ background: colour }} />
       <h1 className="clip" title={run.name}>{run.name}</h1>
-      <span className="mono muted">{run.run_id}</span>
+      {run.name !== run.run_id && <span className="mono muted">{run.run_id}</span>}
       <StateWord state={run.state} always />
       <ProofBadge proof={run.proof} />
       <StopButton {...{ name, run, asked }} />
