@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from math import isfinite
 from typing import Any
 
-from holdfast.records.encode import open_row
+from holdfast.records.encode import open_row, varint
 
 __all__ = ["PlainRows", "heads_of", "opened"]
 
@@ -182,11 +182,7 @@ def _joined_of_many(values: _Numbers, heads: _Heads, behind: str) -> str | None:
 
 
 def _varint(number: int) -> str:
-    text = ""
-    while number > 127:
-        text += _CHAR[number & 127 | 128]
-        number >>= 7
-    return text + _CHAR[number]
+    return varint(number).decode("latin-1")
 
 
 _TIMESTAMP, _RUNTIME, _STEP = heads_of("_timestamp"), heads_of("_runtime"), heads_of("_step")
