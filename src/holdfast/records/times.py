@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta, timezone
 
-__all__ = ["iso", "iso_exact", "seconds_of"]
+from holdfast.errors import UsageError
+
+__all__ = ["iso", "iso_exact", "must_be_seconds", "seconds_of"]
 
 _ISO = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)"
@@ -51,6 +53,18 @@ def seconds_of(text: str) -> float | None:
         ahead = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
         moment = moment - ahead if zone[0] == "+" else moment + ahead
     return moment.timestamp() + float(f"0.{fraction or 0}")
+
+
+def must_be_seconds(text: str) -> float:
+    """`seconds_of` a text that has to be a time.
+
+    Raises:
+        UsageError: it is none.
+    """
+    seconds = seconds_of(text)
+    if seconds is None:
+        raise UsageError(f"{text[:60]!r} is no time", "write it as 2024-01-31T12:00:00Z")
+    return seconds
 
 
 def _moment(seconds: float | None) -> datetime | None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from holdfast.errors import UsageError
-from holdfast.records.times import seconds_of
+from holdfast.records.times import must_be_seconds
 
 __all__ = ["TIMES", "Filter", "compile_filter"]
 
@@ -87,12 +87,7 @@ def _as_seconds(wanted: Any) -> Any:
         return {name: _as_seconds(value) for name, value in wanted.items()}
     if isinstance(wanted, list | tuple):
         return [_as_seconds(one) for one in wanted]
-    if not isinstance(wanted, str):
-        return wanted
-    seconds = seconds_of(wanted)
-    if seconds is None:
-        raise UsageError(f"{wanted[:60]!r} is no time", "write it as 2026-01-31T12:00:00Z")
-    return seconds
+    return must_be_seconds(wanted) if isinstance(wanted, str) else wanted
 
 
 def _column(key: str) -> Callable[[_Row], Any]:

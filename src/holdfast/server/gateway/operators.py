@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from holdfast.errors import UsageError
-from holdfast.records.times import iso, seconds_of
+from holdfast.records.times import iso, must_be_seconds
 from holdfast.server.gateway.words import EMPTY, MISSING
 from holdfast.server.history import matches
 
@@ -225,12 +225,7 @@ They raise `UsageError` when the operand is none of theirs.
 
 def _operand(value: Any, times: bool) -> Any:
     """What to compare with; a time as text becomes Unix seconds."""
-    if not times or not isinstance(value, str):
-        return value
-    seconds = seconds_of(value)
-    if seconds is None:
-        raise UsageError(f"{value[:60]!r} is no time", "write it as 2024-01-31T12:00:00Z")
-    return seconds
+    return must_be_seconds(value) if times and isinstance(value, str) else value
 
 
 def _is_any(value: Any, wanted: Sequence[Any]) -> bool:
