@@ -6,7 +6,6 @@ Owns how a request becomes a question to `Queries`. Must not know how an answer 
 from __future__ import annotations
 
 import re
-from dataclasses import asdict
 from typing import Annotated, Literal
 from urllib.parse import quote
 
@@ -82,7 +81,7 @@ def runs(
 @router.get(paths.KEYS, response_model=shapes.Keys)
 def keys(entity: str, project: str, parts: PartsOf) -> Response:
     """The keys of all runs of a project."""
-    return answer(asdict(parts.queries.keys(entity, project)))
+    return answer(parts.queries.keys(entity, project))
 
 
 @router.get(f"{_PROJECT}/changes", response_model=shapes.Changes)

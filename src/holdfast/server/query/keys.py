@@ -6,47 +6,31 @@ Must not know HTTP, SQL, or how an entry comes about.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import Any
 
 from holdfast.server.query.entry import RunEntry
 
-__all__ = ["ProjectKeys", "keys_of"]
+__all__ = ["keys_of"]
 
 
-@dataclass(frozen=True)
-class ProjectKeys:
-    """The keys of some runs, each list in order.
+def keys_of(entries: Sequence[RunEntry]) -> dict[str, Any]:
+    """``{metrics, system, config, summary, step_metrics, hidden}`` of some runs.
 
-    Args:
-        metrics: of the history, those that a chart can draw.
-        system: of the system metrics, the same.
-        config: dotted keys.
-        summary: dotted keys.
-        step_metrics: by metric, the metric over which `define_metric` wants it drawn, where all
-            runs that have it say the same: else some of them would have no line.
-        hidden: metrics that none of the runs that have them wants drawn by themselves.
+    The first four are the union over the runs, in order; of metrics those that a chart can draw.
+    ``step_metrics`` has by metric that over which `define_metric` wants it drawn, where all runs
+    that have it say the same: else some of them would have no line. ``hidden`` are the metrics
+    that none of the runs that have them wants drawn by themselves.
     """
-
-    metrics: list[str]
-    system: list[str]
-    config: list[str]
-    summary: list[str]
-    step_metrics: dict[str, str]
-    hidden: list[str]
-
-
-def keys_of(entries: Sequence[RunEntry]) -> ProjectKeys:
-    """The union of the keys over some runs."""
     # Of a thousand runs of one script nearly all have the same metrics: one stands for them.
     kinds = list({entry.told_metrics: entry for entry in entries}.values())
-    return ProjectKeys(
-        metrics=_union([entry.drawable["history"] for entry in kinds]),
-        system=_union([entry.drawable["system"] for entry in kinds]),
-        config=_union([entry.flat["config"].keys() for entry in entries]),
-        summary=_union([entry.flat["summary"].keys() for entry in entries]),
-        step_metrics=_agreed(kinds),
-        hidden=_hidden(kinds),
-    )
+    return {
+        "metrics": _union([entry.drawable["history"] for entry in kinds]),
+        "system": _union([entry.drawable["system"] for entry in kinds]),
+        "config": _union([entry.flat["config"].keys() for entry in entries]),
+        "summary": _union([entry.flat["summary"].keys() for entry in entries]),
+        "step_metrics": _agreed(kinds),
+        "hidden": _hidden(kinds),
+    }
 
 
 def _union(keys: Sequence[Iterable[str]]) -> list[str]:

@@ -20,7 +20,6 @@ from holdfast.server.query.client import client_of
 from holdfast.server.query.console import Console
 from holdfast.server.query.entry import RunEntry
 from holdfast.server.query.exports import Export, export_of
-from holdfast.server.query.keys import ProjectKeys
 from holdfast.server.query.lines import Lines, LinesRequest
 from holdfast.server.query.rows import RowsRequest
 from holdfast.server.query.runs import RunList, RunsRequest
@@ -77,8 +76,8 @@ class Queries:
         """One run, as `RunEntry`."""
         return self._runs.entry(run)
 
-    def keys(self, entity: str, project: str) -> ProjectKeys:
-        """The union of the keys over a project's runs."""
+    def keys(self, entity: str, project: str) -> dict[str, Any]:
+        """``{metrics, system, config, summary, step_metrics, hidden}``."""
         return self._runs.keys(entity, project)
 
     def run(self, run: RunPath) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from holdfast.ids import RunPath
 from holdfast.records.values import to_strict
 from holdfast.server.metastore import Transaction, reads
 from holdfast.server.query.entry import PLAIN_COLUMNS, RunEntry, in_order
-from holdfast.server.query.keys import ProjectKeys, keys_of
+from holdfast.server.query.keys import keys_of
 from holdfast.server.query.sources import Stores, must_find_project, must_read_run
 
 __all__ = ["RUN_STATES", "RunList", "RunsRequest"]
@@ -68,7 +68,7 @@ class RunList:
         self._stores = stores
         self._clock = clock
         self._kept: OrderedDict[int, RunEntry] = OrderedDict()
-        self._keys: dict[tuple[str, str], tuple[tuple[int, int], ProjectKeys]] = {}
+        self._keys: dict[tuple[str, str], tuple[tuple[int, int], dict[str, Any]]] = {}
         self._lists: dict[int, tuple[tuple[int, ...], float, list[RunEntry]]] = {}
         self._lock = threading.Lock()
 
@@ -94,7 +94,7 @@ class RunList:
             "total": len(chosen),
         }
 
-    def keys(self, entity: str, project: str) -> ProjectKeys:
+    def keys(self, entity: str, project: str) -> dict[str, Any]:
         """The union of the keys over a project's runs."""
         with self._stores.meta.read() as tx:
             entries = self._entries(tx, must_find_project(tx, entity, project))
